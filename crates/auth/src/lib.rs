@@ -1,0 +1,1 @@
+//! Issues and verifies the tokens that say who is calling.

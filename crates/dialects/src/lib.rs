@@ -1,0 +1,1 @@
+//! Request and event shapes of each frontend, as serde types and pure encoders.

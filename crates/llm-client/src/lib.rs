@@ -1,0 +1,1 @@
+//! Streams answers from OpenAI-compatible model servers.

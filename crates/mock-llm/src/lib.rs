@@ -1,0 +1,1 @@
+//! A model server that speaks Chat Completions and fails on demand.

@@ -1,0 +1,1 @@
+//! Types and ports of everything that the run engine itself does not call; no I/O.

@@ -1,0 +1,1 @@
+//! Every store port over one SQLite file: the embedded default.

@@ -1,0 +1,1 @@
+//! Counts tokens and fits a conversation into a model's context window.
