@@ -1,0 +1,321 @@
+//! Folds a leg's events into the message they write: the one way to it, for the engine, for readers who poll, for
+//! recovery and for import.
+
+use std::sync::Arc;
+
+use crate::{
+    event::{EventKind, Field, RunEvent},
+    id::LegId,
+    message::{MessageBody, MessageStatus, Part, PartContent, PartStatus},
+    run::{Leg, Outcome, RunError, RunStatus, Usage},
+};
+
+/// What a leg's events have come to so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fold {
+    leg: LegId,
+    parts: Vec<Part>,
+    last_n: u32,
+    step: Option<u32>,
+    steps: u32,
+    model: Option<String>,
+    usage: Option<Usage>,
+    closing: Option<Closing>,
+}
+
+/// How a leg closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// Its run waits for a client.
+    Paused,
+    /// Its run is over.
+    Ended(Outcome, Option<RunError>),
+}
+
+impl Fold {
+    /// An empty fold of this leg, continuing a message that has these parts already.
+    pub const fn new(leg: LegId, prior: Vec<Part>) -> Self {
+        Self {
+            leg,
+            parts: prior,
+            last_n: 0,
+            step: None,
+            steps: 0,
+            model: None,
+            usage: None,
+            closing: None,
+        }
+    }
+
+    /// Takes the next event in. An event that was taken before is passed over.
+    pub fn apply(&mut self, event: &RunEvent) {
+        if event.n <= self.last_n {
+            return;
+        }
+        self.last_n = event.n;
+        match &event.kind {
+            EventKind::LegOpened { answers, .. } => {
+                for answer in answers {
+                    self.push_output(answer.part, answer.call, answer.result.clone(), event.at_ms);
+                }
+            }
+            EventKind::StepStarted { step, model, .. } => {
+                self.step = Some(*step);
+                self.steps = step.saturating_add(1);
+                self.model = Some(model.clone());
+            }
+            EventKind::PartStarted {
+                part,
+                step,
+                head,
+                alias,
+            } => self.parts.push(Part {
+                ordinal: *part,
+                leg: Some(self.leg),
+                step: Some(*step),
+                status: PartStatus::InProgress,
+                started_at_ms: event.at_ms,
+                finished_at_ms: None,
+                alias: alias.clone(),
+                content: head.clone(),
+            }),
+            EventKind::PartDelta { part, field, text } => {
+                if let Some(part) = self.part_mut(*part) {
+                    add(&mut part.content, *field, text);
+                }
+            }
+            EventKind::PartAnnotated {
+                part, annotation, ..
+            } => {
+                if let Some(part) = self.part_mut(*part)
+                    && let PartContent::Text { annotations, .. } = &mut part.content
+                {
+                    annotations.push(annotation.clone());
+                }
+            }
+            EventKind::PartFinished {
+                part,
+                status,
+                content,
+            } => {
+                if let Some(part) = self.part_mut(*part) {
+                    part.status = *status;
+                    part.finished_at_ms = Some(event.at_ms);
+                    part.content = PartContent::clone(content);
+                }
+            }
+            EventKind::ToolFinished {
+                part,
+                output_part,
+                result,
+            } => self.push_output(*output_part, *part, result.clone(), event.at_ms),
+            EventKind::StepFinished { usage, .. } => {
+                self.step = None;
+                if let Some(usage) = usage {
+                    self.usage = Some(self.usage.unwrap_or_default().plus(*usage));
+                }
+            }
+            EventKind::Paused { .. } => self.closing = Some(Closing::Paused),
+            EventKind::Ended {
+                outcome,
+                error,
+                usage,
+                ..
+            } => {
+                self.closing = Some(Closing::Ended(*outcome, *error));
+                self.usage = usage.or(self.usage);
+            }
+            EventKind::LegTaken
+            | EventKind::ToolStatus { .. }
+            | EventKind::ToolOutput { .. }
+            | EventKind::ApprovalRequested { .. }
+            | EventKind::DocumentOpened { .. }
+            | EventKind::DocumentDelta { .. }
+            | EventKind::DocumentStored { .. }
+            | EventKind::SuggestionMade { .. }
+            | EventKind::Retitled { .. }
+            | EventKind::Data { .. }
+            | EventKind::StopRequested { .. }
+            | EventKind::Foreign => {}
+        }
+    }
+
+    /// The message's parts so far, by ordinal.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The part with this ordinal.
+    pub fn part(&self, ordinal: u32) -> Option<&Part> {
+        self.parts.iter().find(|part| part.ordinal == ordinal)
+    }
+
+    /// The ordinal that the next part takes.
+    pub fn next_ordinal(&self) -> u32 {
+        self.parts
+            .iter()
+            .map(|part| part.ordinal + 1)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The number of the last event taken in; 0 before the first.
+    pub const fn last_n(&self) -> u32 {
+        self.last_n
+    }
+
+    /// The step that is going, if one is.
+    pub const fn open_step(&self) -> Option<u32> {
+        self.step
+    }
+
+    /// How many steps were begun.
+    pub const fn steps(&self) -> u32 {
+        self.steps
+    }
+
+    /// What the steps cost so far, as far as the upstream said.
+    pub const fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// How the leg closed; `None` while it is open.
+    pub const fn closing(&self) -> Option<Closing> {
+        self.closing
+    }
+
+    /// Ordinals of the parts that this leg has not finished, in order.
+    pub fn open_parts(&self) -> Vec<u32> {
+        self.parts
+            .iter()
+            .filter(|part| part.status == PartStatus::InProgress && part.leg == Some(self.leg))
+            .map(|part| part.ordinal)
+            .collect()
+    }
+
+    /// The event that finishes an open part as it is now.
+    pub fn finish_part(&self, ordinal: u32, status: PartStatus) -> Option<EventKind> {
+        self.part(ordinal).map(|part| EventKind::PartFinished {
+            part: ordinal,
+            status,
+            content: Arc::new(part.content.clone()),
+        })
+    }
+
+    /// The answer as it is to be stored, or `None` while it has no content.
+    ///
+    /// A part without any text, and nothing else in it, is no content.
+    pub fn body(&self, leg: &Leg) -> Option<MessageBody> {
+        let parts: Vec<Part> = self
+            .parts
+            .iter()
+            .filter(|part| has_content(&part.content))
+            .cloned()
+            .collect();
+        if parts.is_empty() {
+            return None;
+        }
+        let (status, error) = match self.closing {
+            None | Some(Closing::Paused) => (MessageStatus::InProgress, None),
+            Some(Closing::Ended(outcome, error)) => (
+                match outcome {
+                    Outcome::Completed => MessageStatus::Completed,
+                    Outcome::Failed => MessageStatus::Failed,
+                    Outcome::Cancelled => MessageStatus::Cancelled,
+                    Outcome::Incomplete | Outcome::Expired => MessageStatus::Incomplete,
+                },
+                error,
+            ),
+        };
+        Some(MessageBody {
+            parts,
+            status,
+            run: Some(leg.run),
+            error,
+            usage: self.usage,
+            model: self
+                .model
+                .clone()
+                .or_else(|| Some(leg.settings.model.clone())),
+            costs: Vec::new(),
+        })
+    }
+
+    /// Where the run stands after these events.
+    pub fn status(&self) -> RunStatus {
+        match self.closing {
+            None => RunStatus::InProgress,
+            Some(Closing::Paused) => RunStatus::RequiresAction,
+            Some(Closing::Ended(outcome, _)) => outcome.status(),
+        }
+    }
+
+    fn part_mut(&mut self, ordinal: u32) -> Option<&mut Part> {
+        // The part that grows is nearly always the last one.
+        self.parts
+            .iter_mut()
+            .rev()
+            .find(|part| part.ordinal == ordinal)
+    }
+
+    fn push_output(
+        &mut self,
+        ordinal: u32,
+        call: u32,
+        result: crate::message::ToolResult,
+        at_ms: i64,
+    ) {
+        let step = self.part(call).and_then(|part| part.step);
+        self.parts.push(Part {
+            ordinal,
+            leg: Some(self.leg),
+            step,
+            status: PartStatus::Completed,
+            started_at_ms: at_ms,
+            finished_at_ms: Some(at_ms),
+            alias: None,
+            content: PartContent::CallOutput { call, result },
+        });
+    }
+}
+
+/// Adds a delta's text to a part. A field that the part does not have changes nothing.
+pub fn add(content: &mut PartContent, field: Field, text: &str) {
+    match (content, field) {
+        (PartContent::Text { text: all, .. }, Field::Text)
+        | (PartContent::Refusal { text: all }, Field::Refusal) => {
+            all.push_str(text);
+        }
+        (PartContent::Reasoning { text: all, .. }, Field::Reasoning(index))
+        | (PartContent::Reasoning { summary: all, .. }, Field::Summary(index)) => {
+            let index = usize::from(index);
+            if all.len() <= index {
+                all.resize(index + 1, String::new());
+            }
+            if let Some(one) = all.get_mut(index) {
+                one.push_str(text);
+            }
+        }
+        (PartContent::Call(call), Field::Arguments) => call.arguments.push_str(text),
+        (PartContent::Call(call), Field::Code) => call.code.get_or_insert_default().push_str(text),
+        _ => {}
+    }
+}
+
+fn has_content(content: &PartContent) -> bool {
+    match content {
+        PartContent::Text { text, .. } | PartContent::Refusal { text } => !text.is_empty(),
+        PartContent::Reasoning {
+            summary,
+            text,
+            encrypted,
+        } => encrypted.is_some() || summary.iter().chain(text).any(|one| !one.is_empty()),
+        PartContent::Call(_)
+        | PartContent::CallOutput { .. }
+        | PartContent::ToolList { .. }
+        | PartContent::File { .. }
+        | PartContent::Source { .. }
+        | PartContent::Data { .. }
+        | PartContent::Opaque { .. } => true,
+    }
+}

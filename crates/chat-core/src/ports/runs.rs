@@ -1,0 +1,104 @@
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::{
+    id::{ConversationId, LegId, MessageId, NodeId},
+    message::MessageBody,
+    run::{Leg, RunError, RunStatus},
+};
+
+/// Runs and their legs.
+#[async_trait]
+pub trait Runs: Send + Sync {
+    /// The leg with this id, or `None`.
+    async fn find_leg(&self, id: LegId) -> Result<Option<Leg>, StoreError>;
+
+    /// The leg of this conversation that was opened last, or `None` if it never had one that is still kept.
+    async fn newest_leg(&self, conversation: ConversationId) -> Result<Option<Leg>, StoreError>;
+
+    /// Writes what an open leg has come to: its run's status and, if given, its answer message as it is now.
+    ///
+    /// Inserts the answer at its reserved place the first time and overwrites its body later. Answers
+    /// [`Closed::Lost`] and changes nothing when the leg was closed or deleted, or when `epoch` is not its own.
+    /// A run that was asked to stop stays `cancelling`.
+    async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<Closed, StoreError>;
+
+    /// Closes a leg: its answer, its seal, its run's status and, when that is terminal, the slot, in one transaction.
+    ///
+    /// The first close wins: a later one, one with another epoch and one of a deleted leg answer [`Closed::Lost`] and
+    /// change nothing. With [`RunStatus::RequiresAction`] the run keeps the slot. The leg's log records are deleted;
+    /// from now on the leg is read from its seal only. An answer without content is not stored.
+    async fn close_leg(&self, close: CloseLeg) -> Result<Closed, StoreError>;
+
+    /// Marks the conversation's active run as asked to stop and says where its open leg is worked on.
+    ///
+    /// `None` when no run is active, or when the active one has no open leg, or when there is no such conversation.
+    /// Asking again gives the same answer until the run is closed.
+    async fn ask_stop(&self, conversation: ConversationId)
+    -> Result<Option<StopAsked>, StoreError>;
+
+    /// Open legs whose node is none of `alive`, oldest first: what a dead node left behind.
+    async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError>;
+}
+
+/// What an open leg has come to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// The leg.
+    pub leg: LegId,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Where its run stands.
+    pub status: RunStatus,
+    /// Its answer, once it has content.
+    pub answer: Option<AnswerRecord>,
+}
+
+/// An answer to insert or to overwrite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerRecord {
+    /// Its id, the one the leg was opened with.
+    pub id: MessageId,
+    /// When it was begun, in milliseconds since the Unix epoch; kept from the first write.
+    pub created_at_ms: i64,
+    /// Its parts and what became of it.
+    pub body: MessageBody,
+}
+
+/// The end of a leg.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CloseLeg {
+    /// The leg.
+    pub leg: LegId,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Where its run stands now: terminal, or [`RunStatus::RequiresAction`].
+    pub status: RunStatus,
+    /// Why it fell short.
+    pub error: Option<RunError>,
+    /// Its answer; `None` when there is no content to keep.
+    pub answer: Option<AnswerRecord>,
+    /// All its events, as [`crate::codec::encode_seal`] made them.
+    pub seal: Vec<u8>,
+    /// The time, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+}
+
+/// Whether a leg's write was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a leg that was lost to another writer must stop"]
+pub enum Closed {
+    /// It was.
+    Done,
+    /// Another writer came first, or the leg is gone; nothing was changed.
+    Lost,
+}
+
+/// Where a run that was asked to stop is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StopAsked {
+    /// Its open leg.
+    pub leg: LegId,
+    /// The node.
+    pub node: NodeId,
+}
