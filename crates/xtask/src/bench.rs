@@ -1,0 +1,319 @@
+//! `cargo xtask bench`: what a token costs, against the floor of copying bytes between two sockets.
+//!
+//! Everything runs on this machine and talks over the loopback: a release `skein` with its store on disk, `mock-llm`
+//! behind it, and the floor, a process that splices TCP connections to the same `mock-llm`. Loads are bounded in
+//! number and in time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use crate::process::{Server, free_address, request};
+use crate::shell::{Workspace, capture, run as run_command};
+
+mod load;
+mod splice;
+mod table;
+
+use load::{Load, Target};
+pub(crate) use splice::splice;
+use table::{Goal, Row, Table};
+
+/// Rounds of the burst: processor time is told in steps of 10 ms, so a round of some 5 ms needs many.
+const BURST_ROUNDS: usize = 100;
+const BURST: Load = Load {
+    streams: 8,
+    tokens: 200,
+    pace_ms: 0,
+};
+const PACED: Load = Load {
+    streams: 500,
+    tokens: 240,
+    pace_ms: 50,
+};
+/// The part of the paced load in which all its streams are open.
+const PACED_WINDOW: Duration = Duration::from_secs(8);
+const OPEN: Load = Load {
+    streams: 1000,
+    tokens: 40,
+    pace_ms: 250,
+};
+/// Requests of the latency measurement on each side, one at a time, alternating.
+const FIRST_TOKENS: usize = 300;
+/// Starts of which the median counts.
+const STARTS: usize = 5;
+/// Sockets and files that a process of this benchmark may need.
+const FILES: u64 = 4096;
+
+/// Builds, measures and prints the table.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    ensure!(
+        open_files_limit()? >= FILES,
+        "1,000 streams need {FILES} open files, and the limit is lower: run `ulimit -n {FILES}` first"
+    );
+    run_command(&mut workspace.cargo(&[
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "server",
+        "--package",
+        "mock-llm",
+        "--bins",
+    ]))?;
+    let folder = Scratch::create(workspace)?;
+    let bench = Bench {
+        workspace,
+        folder: folder.0.clone(),
+    };
+    let table = bench.measure()?;
+    println!("\n{}\n{table}", machine());
+    Ok(())
+}
+
+struct Bench<'a> {
+    workspace: &'a Workspace,
+    folder: PathBuf,
+}
+
+impl Bench<'_> {
+    fn measure(&self) -> Result<Table> {
+        let mut table = Table::default();
+        let mock = self.mock()?;
+
+        let mut starts = Vec::new();
+        for _ in 0..STARTS {
+            starts.push(self.skein(&mock)?.ready_after());
+        }
+        starts.sort();
+        let ready = starts.get(STARTS / 2).copied().unwrap_or_default();
+        table.push(Row::new(
+            "start to ready, median of 5",
+            millis(ready),
+            "ms",
+            Goal::AtMost(150.0),
+        ));
+
+        let skein = self.skein(&mock)?;
+        table.push(Row::new(
+            "idle RSS",
+            mib(skein.resident_kib()?),
+            "MB",
+            Goal::AtMost(30.0),
+        ));
+        let token = guest(&skein)?;
+        let through = Target::skein(skein.address(), &token);
+        let direct = Target::upstream(mock.address());
+        let floor = splice::start(mock.address())?;
+        let floored = Target::upstream(floor.address());
+        // Both sides have their caches, connections and the tokenizer warm before anything is measured.
+        load::burst(&through, BURST)?;
+        load::burst(&floored, BURST)?;
+
+        let (ours, base) = load::first_tokens(&through, &direct, FIRST_TOKENS)?;
+        for (name, percent, goal) in [("p50", 50, Goal::None), ("p99", 99, Goal::AtMost(6.0))] {
+            let added = millis(ours.percentile(percent)) - millis(base.percentile(percent));
+            table.push(Row::new(
+                format!("added time to first token, {name}"),
+                added,
+                "ms",
+                goal,
+            ));
+        }
+
+        let burst = burst_cost(&skein, &through)?;
+        table.push(Row::new(
+            "burst 8 x 200, CPU per event",
+            burst,
+            "µs",
+            Goal::AtMost(4.0),
+        ));
+        table.push(Row::new(
+            "  the same through the splice",
+            burst_cost(&floor, &floored)?,
+            "µs",
+            Goal::None,
+        ));
+
+        let paced = paced_cost(&skein, &through)?;
+        let paced_floor = paced_cost(&floor, &floored)?;
+        table.push(Row::new(
+            "paced 500 x 20/s, CPU per event",
+            paced,
+            "µs",
+            Goal::AtMost(2.0 * paced_floor),
+        ));
+        table.push(Row::new(
+            "  the same through the splice",
+            paced_floor,
+            "µs",
+            Goal::None,
+        ));
+
+        let before = skein.resident_kib()?;
+        let open = load::hold(&through, OPEN, || skein.resident_kib())?;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "kilobytes of one process are far below 2^52"
+        )]
+        let each = open.saturating_sub(before) as f64 * 1.024 / OPEN.streams as f64;
+        table.push(Row::new(
+            "RSS per open stream, at 1,000",
+            each,
+            "KB",
+            Goal::AtMost(40.0),
+        ));
+
+        let append = self.append()?;
+        table.push(Row::new(
+            "durable append, p50",
+            append.append_p50_us,
+            "µs",
+            Goal::AtMost(1.6 * append.fdatasync_p50_us),
+        ));
+        table.push(Row::new(
+            "  raw fdatasync, p50",
+            append.fdatasync_p50_us,
+            "µs",
+            Goal::None,
+        ));
+        Ok(table)
+    }
+
+    fn mock(&self) -> Result<Server> {
+        let address = free_address()?;
+        let mut command = Command::new(self.workspace.program("release", "mock-llm"));
+        command.env("MOCK_LLM_BIND", address.to_string());
+        Server::start(command, address, "/v1/models")
+    }
+
+    fn skein(&self, mock: &Server) -> Result<Server> {
+        let address = free_address()?;
+        let mut command = Command::new(self.workspace.program("release", "skein"));
+        command
+            .current_dir(&self.folder)
+            .env("SKEIN_BIND", address.to_string())
+            .env("SKEIN_DATA_DIR", self.folder.join("data"))
+            .env("OPENAI_BASE_URL", format!("http://{}/v1", mock.address()))
+            .env("OPENAI_API_KEY", "none")
+            .env("SKEIN_MODEL", "mock")
+            .env("RUST_LOG", "warn");
+        Server::start(command, address, "/ready")
+    }
+
+    fn append(&self) -> Result<Append> {
+        let example = [
+            "run",
+            "--release",
+            "--locked",
+            "--quiet",
+            "--package",
+            "storage-sqlite",
+            "--example",
+            "append_bench",
+        ];
+        let printed = capture(&mut self.workspace.cargo(&example))?;
+        serde_json::from_str(&printed)
+            .context("append_bench printed something else than its two figures")
+    }
+}
+
+/// What storage-sqlite's example `append_bench` prints.
+#[derive(Deserialize)]
+struct Append {
+    append_p50_us: f64,
+    fdatasync_p50_us: f64,
+}
+
+/// A folder on the disk of the build, because a temporary one may lie in memory, where a sync costs nothing.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn create(workspace: &Workspace) -> Result<Self> {
+        let folder = workspace.path(&format!(".tools/bench-{}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays behind is small and git-ignored.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn guest(skein: &Server) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Guest {
+        access_token: String,
+    }
+    let guest: Guest = serde_json::from_str(&request(skein.address(), "POST", "/api/auth/guest")?)?;
+    Ok(guest.access_token)
+}
+
+fn burst_cost(server: &Server, target: &Arc<Target>) -> Result<f64> {
+    let before = server.cpu()?;
+    let mut events = 0;
+    for _ in 0..BURST_ROUNDS {
+        events += load::burst(target, BURST)?;
+    }
+    Ok(micros_per_event(
+        server.cpu()?.saturating_sub(before),
+        events,
+    ))
+}
+
+fn paced_cost(server: &Server, target: &Arc<Target>) -> Result<f64> {
+    let (cpu, events) = load::window(target, PACED, PACED_WINDOW, || server.cpu())?;
+    Ok(micros_per_event(cpu, events))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "events of one benchmark are far below 2^52"
+)]
+fn micros_per_event(cpu: Duration, events: usize) -> f64 {
+    cpu.as_secs_f64() * 1e6 / events as f64
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "kilobytes of one process are far below 2^52"
+)]
+fn mib(kib: u64) -> f64 {
+    kib as f64 * 1.024 / 1e3
+}
+
+fn open_files_limit() -> Result<u64> {
+    let limits = fs::read_to_string("/proc/self/limits")?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line
+        .and_then(|line| line.split_whitespace().next())
+        .context("/proc/self/limits names no open files")?;
+    Ok(soft.parse().unwrap_or(u64::MAX))
+}
+
+/// One line on where the figures come from.
+fn machine() -> String {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or(": unknown");
+    let model = model.trim_start_matches([' ', '\t', ':']);
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let kernel = fs::read_to_string(Path::new("/proc/sys/kernel/osrelease")).unwrap_or_default();
+    format!("{cores} cores of {model}, Linux {}", kernel.trim())
+}

