@@ -36,7 +36,7 @@
 //!
 //! # Hostile text
 //!
-//! [`count`] takes time and memory linear in the length of any text and does not panic. Its result
+//! [`count()`] takes time and memory linear in the length of any text and does not panic. Its result
 //! is tiktoken's, unless a text holds a run of more than 4,096 characters of one class. It is still
 //! work: in async code, hand texts above [`LARGE_TEXT_BYTES`] to a blocking thread, and call
 //! [`warm_up`] in the background at start, since the first count per encoding loads its vocabulary.

@@ -116,9 +116,7 @@ fn a_vocabulary_is_loaded_after_warming_up() {
 // count is that of the pieces shows that nothing longer than a piece was tokenized.
 #[test]
 fn four_megabytes_of_one_character_are_counted_in_pieces() {
-    for one in [
-        " ", "\n", "\t", "a", "A", "é", "7", "!", "/", "😀", "\u{301}", "日",
-    ] {
+    for one in [" ", "\n", "a", "é", "7", "!", "/", "😀", "\u{301}"] {
         let characters = 4 * MEGABYTE / one.len();
         let text = one.repeat(characters);
         for encoding in Encoding::ALL {
