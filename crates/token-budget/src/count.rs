@@ -14,7 +14,7 @@ use crate::Encoding;
 
 /// The length in bytes above which a text is counted off the async threads.
 ///
-/// Counting is synchronous work: about twenty megabytes a second of prose and five of the worst
+/// Counting is synchronous work: about twenty megabytes a second of prose and four of the worst
 /// input, in a release build. Up to this length it takes some milliseconds; callers in an async
 /// service hand longer texts to a blocking thread.
 pub const LARGE_TEXT_BYTES: usize = 64 * 1024;
