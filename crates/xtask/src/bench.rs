@@ -188,7 +188,7 @@ impl Bench<'_> {
     fn mock(&self) -> Result<Server> {
         let address = free_address()?;
         let mut command = Command::new(self.workspace.program("release", "mock-llm"));
-        command.env("MOCK_LLM_BIND", address.to_string());
+        command.args(["--port", &address.port().to_string()]);
         Server::start(command, address, "/v1/models")
     }
 

@@ -1,0 +1,156 @@
+// Servers for the tests: the real binary on a free port with a data folder of its own, and a model server behind it.
+// Each is stopped by its process id, at the latest when the test process ends.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+const START_MS = 20_000;
+const STOP_MS = 10_000;
+
+/** Every process that still runs, so that none outlives the tests. */
+const running = new Set();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** A port that nobody listens on. */
+export async function freePort() {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/**
+ * Starts Skein and waits until it is ready. Without `mock` it has no model and answers as the demo.
+ *
+ * @param {{ mock?: { url: string }, env?: Record<string, string>, dataDir?: string, port?: number }} options
+ */
+export async function startSkein({ mock, env = {}, dataDir, port } = {}) {
+  const program = required("SKEIN_BIN");
+  const folder = mkdtempSync(join(tmpdir(), "skein-test-"));
+  const data = dataDir ?? join(folder, "data");
+  const chosen = port ?? (await freePort());
+  const upstream = mock ? { OPENAI_BASE_URL: `${mock.url}/v1`, OPENAI_API_KEY: "test-key", SKEIN_MODEL: "mock" } : {};
+  const server = await start(program, [], {
+    folder,
+    url: `http://127.0.0.1:${chosen}`,
+    path: "/ready",
+    env: { SKEIN_BIND: `127.0.0.1:${chosen}`, SKEIN_DATA_DIR: data, ...upstream, ...env },
+  });
+  return { ...server, port: chosen, dataDir: data };
+}
+
+/** Starts mock-llm. What it answers is chosen by the directives in the user's message; see the crate's README. */
+export async function startMock() {
+  const port = await freePort();
+  const mock = await start(required("MOCK_LLM_BIN"), ["--port", String(port)], {
+    folder: mkdtempSync(join(tmpdir(), "mock-llm-test-")),
+    url: `http://127.0.0.1:${port}`,
+    path: "/v1/models",
+    env: {},
+  });
+  const stats = async () => (await fetch(`${mock.url}/__mock/stats`)).json();
+  return {
+    ...mock,
+    /** How many requests it has had, and how they ended. */
+    stats,
+    /** Waits until `count` of its answers have been hung up on; a second is ten times what Skein allows itself. */
+    hungUp: async (count) => {
+      const deadline = Date.now() + 1_000;
+      while ((await stats()).hung_up < count) {
+        if (Date.now() > deadline) throw new Error("the upstream's connection stays open");
+        await pause(5);
+      }
+    },
+  };
+}
+
+/** A new guest of `skein`: its token, and calls that carry it. */
+export async function guest(skein) {
+  const answer = await fetch(`${skein.url}/api/auth/guest`, { method: "POST" });
+  if (answer.status !== 200) throw new Error(`POST /api/auth/guest was answered with ${answer.status}`);
+  const { access_token: token, user } = await answer.json();
+  const headers = { authorization: `Bearer ${token}` };
+  const call = async (method, path) => {
+    const answer = await fetch(skein.url + path, { method, headers });
+    return { status: answer.status, body: await answer.json() };
+  };
+  return {
+    token,
+    user,
+    headers,
+    call,
+    /** The stored messages of a conversation. */
+    messages: async (chat) => (await call("GET", `/api/messages?chatId=${chat}`)).body.messages,
+    /** Stops the run of a conversation. */
+    stop: (chat) => call("POST", `/api/chat/${chat}/stop`),
+  };
+}
+
+async function start(program, words, { folder, url, path, env }) {
+  const log = join(folder, "log");
+  const output = openSync(log, "a");
+  // Nothing of the developer's own settings may reach the server, so it gets a bare environment and an empty folder.
+  const bare = { PATH: process.env.PATH, HOME: folder, ...env };
+  const child = spawn(program, words, { cwd: folder, env: bare, stdio: ["ignore", output, output] });
+  running.add(child);
+  let ended;
+  const exit = new Promise((resolve) => {
+    child.once("error", (fault) => resolve((ended = String(fault))));
+    child.once("exit", (code, signal) => resolve((ended = `ended with ${code ?? signal}`)));
+  }).finally(() => running.delete(child));
+  const tail = () => readFileSync(log, "utf8").split("\n").slice(-20).join("\n");
+
+  const deadline = Date.now() + START_MS;
+  while (!(await answers(url + path))) {
+    if (ended) throw new Error(`${program} ${ended} before it was ready:\n${tail()}`);
+    if (Date.now() > deadline) {
+      child.kill("SIGKILL");
+      throw new Error(`${program} does not answer GET ${path}:\n${tail()}`);
+    }
+    await pause(20);
+  }
+  return {
+    url,
+    pid: child.pid,
+    log: () => readFileSync(log, "utf8"),
+    /** Ends it as a crash does. */
+    kill: async () => {
+      child.kill("SIGKILL");
+      await exit;
+    },
+    /** Ends it as an operator does, and removes its folder. */
+    stop: async () => {
+      child.kill("SIGTERM");
+      const late = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+      await exit;
+      clearTimeout(late);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function answers(url) {
+  try {
+    const answer = await fetch(url);
+    await answer.arrayBuffer();
+    return answer.status === 200;
+  } catch {
+    return false;
+  }
+}
+
+function required(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} must name the program to test: run these tests with \`cargo xtask test\``);
+  return value;
+}
