@@ -145,10 +145,7 @@ pub(super) fn window(
         let (used_before, seen_before) = (used()?, open.tokens.load(Ordering::Relaxed));
         sleep(span).await;
         let (used_after, seen_after) = (used()?, open.tokens.load(Ordering::Relaxed));
-        if let Some(ended) = open.tasks.try_join_next() {
-            ended??;
-            bail!("the load did not outlast its window");
-        }
+        open.still_open()?;
         open.finish().await?;
         Ok((
             used_after.saturating_sub(used_before),
@@ -167,27 +164,24 @@ pub(super) fn hold<T>(
         let mut open = Open::start(target, load);
         open.all_answered().await?;
         let measured = measure()?;
+        open.still_open()?;
         open.finish().await?;
         Ok(measured)
     })
 }
 
-/// Asks both targets in turn, one request at a time, for `count` answers each; returns the times to first token.
+/// Asks both targets in turn for `load`, a single stream, `count` times each; returns the times to first token.
 pub(super) fn first_tokens(
     ours: &Arc<Target>,
     base: &Arc<Target>,
+    load: Load,
     count: usize,
 ) -> Result<(Times, Times)> {
-    let short = Load {
-        streams: 1,
-        tokens: 4,
-        pace_ms: 0,
-    };
     block_on(async {
         let mut times = (Vec::new(), Vec::new());
         for _ in 0..count {
-            times.0.push(single(ours, short).await?);
-            times.1.push(single(base, short).await?);
+            times.0.push(single(ours, load).await?);
+            times.1.push(single(base, load).await?);
         }
         Ok((Times::new(times.0), Times::new(times.1)))
     })
@@ -231,6 +225,15 @@ impl Open {
                 self.finish().await?;
                 bail!("a stream ended without a token");
             }
+        }
+        Ok(())
+    }
+
+    /// Fails if a stream has ended, so that what was just measured is not that of the whole load.
+    fn still_open(&mut self) -> Result<()> {
+        if let Some(ended) = self.tasks.try_join_next() {
+            ended??;
+            bail!("a stream ended before the measurement did");
         }
         Ok(())
     }
