@@ -16,6 +16,8 @@ pub(crate) struct ChatRequest {
     #[serde(default)]
     pub(crate) stream_options: Option<StreamOptions>,
     #[serde(default)]
+    tools: Option<Vec<IgnoredAny>>,
+    #[serde(default)]
     max_tokens: Option<u64>,
     #[serde(default)]
     max_completion_tokens: Option<u64>,
@@ -77,7 +79,12 @@ impl ChatRequest {
     }
 
     /// Whether a system prompt speaks of a title: then the answer is one.
+    ///
+    /// A request that offers functions is a conversation, whose prompt may well explain a `title` argument.
     pub(crate) fn asks_for_title(&self) -> bool {
+        if self.tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
+            return false;
+        }
         let mut system = self
             .history()
             .iter()

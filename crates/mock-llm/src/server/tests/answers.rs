@@ -69,6 +69,14 @@ async fn reports_usage_in_a_last_frame_when_asked() {
     );
     assert!(got.is_done());
 
+    let mut same = body("one two [[mock: tokens=3]]");
+    same["stream_options"] = json!({"include_usage": false});
+    let same = chat(&server, same).await.frames();
+    assert!(
+        same.iter().all(|frame| frame.get("usage").is_none()),
+        "a plan is shared too widely"
+    );
+
     let without = chat(&server, body("[[mock: tokens=3 usage=off]]"))
         .await
         .frames();
@@ -214,12 +222,17 @@ async fn answers_a_title_request_with_a_title() {
         {"role": "user", "content": "How do I bake sourdough bread? [[mock: tokens=50]]"},
     ]});
     server.push(Scenario::text("for the next chat"));
-    let got = chat(&server, body).await.json();
+    let got = chat(&server, body.clone()).await.json();
     assert_eq!(
         got["choices"][0]["message"]["content"],
         "Bake sourdough bread"
     );
     assert_eq!(server.pushed(), 1);
+
+    let mut with_tools = body;
+    with_tools["tools"] = json!([{"type": "function", "function": {"name": "createDocument"}}]);
+    let got = chat(&server, with_tools).await.json();
+    assert_eq!(got["choices"][0]["message"]["content"], "for the next chat");
 }
 
 #[tokio::test]
