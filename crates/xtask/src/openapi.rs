@@ -50,6 +50,10 @@ pub(crate) fn check_console(workspace: &Workspace, node: &Path) -> Result<()> {
 }
 
 fn generate(workspace: &Workspace, node: &Path, into: &Path) -> Result<()> {
+    ensure!(
+        workspace.path(DOCUMENT).is_file(),
+        "{DOCUMENT} is missing: run `cargo xtask openapi`"
+    );
     let generator = workspace
         .path(setup::CLIENTS)
         .join("node_modules/openapi-typescript/bin/cli.js");

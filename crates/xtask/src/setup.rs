@@ -38,9 +38,13 @@ pub(crate) fn clients(workspace: &Workspace) -> Result<Clients> {
 
 /// Installs the Node packages exactly as locked, unless they are installed already, and returns the Node to use.
 pub(crate) fn node(workspace: &Workspace) -> Result<PathBuf> {
-    if which("node").is_none() || which("npm").is_none() {
-        let missing = "node and npm are missing: install them (Debian: apt-get install nodejs npm)";
-        apt_install(workspace, &["nodejs", "npm"], missing)?;
+    // One after the other: some builds of the package nodejs bring npm along, and refuse Debian's own.
+    for (program, package) in [("node", "nodejs"), ("npm", "npm")] {
+        if which(program).is_none() {
+            let missing =
+                "node and npm are missing: install them (Debian: apt-get install nodejs npm)";
+            apt_install(workspace, &[package], missing)?;
+        }
     }
     let folder = workspace.path(CLIENTS);
     let lock = fs::read(folder.join("package-lock.json"))
@@ -138,7 +142,8 @@ fn chromium(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(found);
     }
     let missing = "chromium is missing: install it (Debian: apt-get install chromium), or set SKEIN_CHROMIUM=/path";
-    apt_install(workspace, &["chromium"], missing)?;
+    // Without any font it draws boxes.
+    apt_install(workspace, &["chromium", "fonts-liberation"], missing)?;
     which("chromium").context(missing)
 }
 
