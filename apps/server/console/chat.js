@@ -1,0 +1,430 @@
+// @ts-check
+// The open conversation: opening it, sending, stopping, and following an answer until it is done.
+
+import { AnswerFold, outcome, reconcile, textOf } from "./answer.js";
+import { Unreachable } from "./api.js";
+import { uuid } from "./dom.js";
+import { setRoute } from "./route.js";
+import { follow } from "./stream.js";
+import { tellTabs } from "./tabs.js";
+import { Watch } from "./watch.js";
+
+/** @typedef {import("./types/shapes.js").Message} Message */
+/** @typedef {import("./types/wire.js").Chunk} Chunk */
+
+/**
+ * An answer that is being followed.
+ * @typedef {object} Run
+ * @property {string} chatId
+ * @property {AbortController} abort ends the reading; the server goes on
+ * @property {AnswerFold | null} fold
+ * @property {Message | null} base the answer's message as it was before this run, for when the run is read anew
+ * @property {boolean} sends whether this tab has sent the message that is answered
+ * @property {boolean} opened whether the server has taken the request
+ * @property {boolean} stopWanted
+ * @property {boolean} ended
+ */
+
+/** How long a stopped answer may take to end before the page stops waiting for it. */
+const STOP_PATIENCE_MS = 5_000;
+
+export class Chat {
+  /** @type {Run | null} */
+  #run = null;
+  /** Whether another tab announced an answer while this one was still following the one before. */
+  #another = false;
+  #watch;
+
+  /**
+   * @param {import("./api.js").Api} api
+   * @param {import("./store.js").Store} store
+   * @param {import("./history.js").History} history
+   */
+  constructor(api, store, history) {
+    this.api = api;
+    this.store = store;
+    this.history = history;
+    this.#watch = new Watch(api, (chatId, response) => {
+      if (this.store.state.chatId === chatId && !this.#run) void this.#join(chatId, response);
+      else void response.body?.cancel();
+    });
+    document.addEventListener("visibilitychange", () => this.#idle());
+  }
+
+  /** Whether an answer is on its way. */
+  get busy() {
+    return this.#run !== null;
+  }
+
+  /**
+   * Shows a conversation, or the start of a new one, and goes on with its answer if one is being written.
+   * @param {string | null} chatId
+   */
+  async open(chatId) {
+    this.#leave();
+    this.#show(chatId);
+    if (chatId === null) return;
+    this.store.set({ phase: "loading" });
+    try {
+      const page = await this.api.messages(chatId);
+      if (this.store.state.chatId !== chatId || this.#run) return;
+      this.store.set({ messages: page.messages, readonly: page.isReadonly, phase: "idle" });
+    } catch (error) {
+      if (this.store.state.chatId !== chatId || this.#run) return;
+      this.store.set({ phase: "idle", loadError: error instanceof Error ? error.message : String(error) });
+      return;
+    }
+    this.#usageFromMessages();
+    if (this.store.state.messages.at(-1)?.role === "user") await this.#follow(chatId, null);
+    else this.#idle();
+  }
+
+  /**
+   * Sends a message in the open conversation, or as the first of a new one. A running answer is stopped by the server, which
+   * keeps its text.
+   * @param {string} text
+   */
+  async send(text) {
+    const { state } = this.store;
+    const chatId = state.chatId ?? uuid();
+    const running = this.#run?.fold?.message;
+    this.#leave();
+    if (running) running.metadata = { ...running.metadata, status: "stopped" };
+    if (state.chatId === null) {
+      this.store.set({ chatId });
+      setRoute(chatId);
+      this.history.expect(chatId);
+    }
+    /** @type {Message} */
+    const message = { id: uuid(), role: "user", parts: [{ type: "text", text }], metadata: {} };
+    const kept = state.messages.filter((each) => !each.local || each.role === "user");
+    this.store.set({ messages: [...kept, message] });
+    await this.#follow(chatId, message);
+  }
+
+  /** Sends the last message again, under its own id, in place of whatever answered it. */
+  async retry() {
+    const { chatId, messages } = this.store.state;
+    const at = messages.findLastIndex((message) => message.role === "user");
+    const message = messages[at];
+    if (!chatId || !message) return;
+    this.#leave();
+    this.store.set({ messages: messages.slice(0, at + 1) });
+    await this.#follow(chatId, message);
+  }
+
+  /** Stops the running answer. What has been written stays. */
+  async stop() {
+    const run = this.#run;
+    if (!run || this.store.state.phase === "stopping") return;
+    this.store.set({ phase: "stopping" });
+    run.stopWanted = true;
+    if (run.opened) await this.#askToStop(run);
+  }
+
+  /**
+   * Looks for what another tab has announced.
+   * @param {string} chatId
+   */
+  async announced(chatId) {
+    if (this.store.state.chatId !== chatId) return;
+    if (this.#run) {
+      this.#another = true;
+      return;
+    }
+    await this.#join(chatId, null);
+  }
+
+  /**
+   * Joins an answer that somebody else has asked for: first its question, then the stream.
+   * @param {string} chatId
+   * @param {Response | null} response the stream, if it is open already
+   */
+  async #join(chatId, response) {
+    this.#watch.stop();
+    await this.#sync(chatId);
+    if (this.store.state.chatId === chatId && !this.#run) await this.#follow(chatId, null, response);
+    else void response?.body?.cancel();
+  }
+
+  /** Stops reading; the server goes on with the answer. */
+  #leave() {
+    this.#watch.stop();
+    this.#run?.abort.abort();
+    this.#run = null;
+    this.#another = false;
+  }
+
+  /** @param {string | null} chatId */
+  #show(chatId) {
+    this.store.set({
+      chatId,
+      messages: [],
+      readonly: false,
+      loadError: null,
+      phase: "idle",
+      notice: "",
+      usage: null,
+      timing: null,
+    });
+  }
+
+  /**
+   * @param {string} chatId
+   * @param {Message | null} question the message to send; null to join what is running
+   * @param {Response | null} [ready] a stream that is open already
+   */
+  async #follow(chatId, question, ready = null) {
+    /** @type {Run} */
+    const run = {
+      chatId,
+      abort: new AbortController(),
+      fold: null,
+      base: null,
+      sends: question !== null,
+      opened: false,
+      stopWanted: false,
+      ended: false,
+    };
+    this.#run = run;
+    this.#watch.stop();
+    const sentAt = question ? performance.now() : null;
+    this.store.set({
+      phase: question ? "sending" : "loading",
+      notice: "",
+      timing: { sentAt, firstAt: null, endedAt: null },
+    });
+    const key = uuid();
+    const model = this.store.state.info?.model ?? "default";
+    /** @type {((signal: AbortSignal) => Promise<Response>) | null} */
+    let open = null;
+    if (question) {
+      const message = { chatId, messageId: question.id, text: textOf(question), model, key };
+      open = (signal) => this.api.send(message, signal);
+    } else if (ready) {
+      open = async () => ready;
+    }
+    try {
+      await follow({
+        chatId,
+        api: this.api,
+        signal: run.abort.signal,
+        open,
+        onOpen: () => this.#opened(run),
+        onChunk: (chunk) => this.#take(run, chunk),
+        onLost: () => {
+          if (this.#run === run && run.opened) this.store.set({ phase: "reconnecting" });
+        },
+        onRestart: () => this.#restart(run),
+      });
+    } catch (error) {
+      if (this.#run !== run) return;
+      this.#refused(run, error);
+    }
+    if (this.#run === run) await this.#ended(run);
+  }
+
+  /** @param {Run} run */
+  #opened(run) {
+    if (this.#run !== run) return;
+    run.opened = true;
+    if (run.sends) tellTabs({ type: "run", chatId: run.chatId });
+    if (run.stopWanted) void this.#askToStop(run);
+  }
+
+  /** @param {Run} run */
+  async #askToStop(run) {
+    setTimeout(() => {
+      if (this.#run !== run) return;
+      run.abort.abort();
+      this.#mark(run, "stopped");
+      void this.#ended(run);
+    }, STOP_PATIENCE_MS);
+    try {
+      await this.api.stop(run.chatId);
+    } catch (error) {
+      if (this.#run !== run || run.ended) return;
+      this.store.set({ phase: "streaming", notice: error instanceof Unreachable ? "Not stopped: no connection" : "Not stopped" });
+      run.stopWanted = false;
+    }
+  }
+
+  /**
+   * @param {Run} run
+   * @param {Chunk} chunk
+   */
+  #take(run, chunk) {
+    if (this.#run !== run) return;
+    const { state } = this.store;
+    if (state.phase === "reconnecting" || state.phase === "sending" || state.phase === "loading") {
+      this.store.set({ phase: run.stopWanted ? "stopping" : "streaming" });
+    }
+    switch (chunk.type) {
+      case "start":
+        if (chunk.messageId) this.#start(run, chunk.messageId);
+        return;
+      case "data-usage":
+        if (run.fold) run.fold.message.metadata = { ...run.fold.message.metadata, usage: chunk.data };
+        this.store.set({ usage: chunk.data });
+        return;
+      case "data-chat-title":
+        this.history.retitle(run.chatId, chunk.data);
+        return;
+      case "data-appendMessage":
+        this.#append(run, JSON.parse(chunk.data));
+        return;
+      case "error":
+        this.#mark(run, "failed", chunk.errorText);
+        return;
+      case "abort":
+        this.#mark(run, "stopped");
+        return;
+      case "finish":
+        this.#stopClock();
+        return;
+    }
+    if (!run.fold || outcome(run.fold.message)) return;
+    if (run.fold.apply(chunk)) {
+      const { timing } = state;
+      if (timing && timing.firstAt === null) this.store.set({ timing: { ...timing, firstAt: performance.now() } });
+    }
+    this.store.set({ messages: state.messages });
+  }
+
+  /**
+   * @param {Run} run
+   * @param {string} id
+   */
+  #start(run, id) {
+    const messages = this.store.state.messages.filter((message) => !message.local || message.role === "user");
+    let message = messages.find((each) => each.id === id);
+    if (!message) {
+      message = { id, role: "assistant", parts: [], metadata: {} };
+      messages.push(message);
+    }
+    message.metadata = { ...message.metadata, status: "streaming" };
+    run.base ??= { ...message, parts: [...message.parts] };
+    run.fold = new AnswerFold(message);
+    this.store.set({ messages });
+  }
+
+  /** Forgets what was read of the answer, because it will be read again from its first chunk. @param {Run} run */
+  #restart(run) {
+    if (run.fold && run.base) run.fold.message.parts = [...run.base.parts];
+    run.fold = null;
+    run.base = null;
+  }
+
+  /**
+   * Shows an answer that ended before the page could join it.
+   * @param {Run} run
+   * @param {Message} row
+   */
+  #append(run, row) {
+    const messages = reconcile([row], this.store.state.messages.filter((message) => message.id === row.id));
+    const others = this.store.state.messages.filter((message) => message.id !== row.id && message !== run.fold?.message);
+    this.store.set({ messages: [...others, ...messages] });
+    run.fold = null;
+  }
+
+  /**
+   * Marks how the answer ended. An answer that never started gets a message of its own to say so.
+   * @param {Run} run
+   * @param {string} status
+   * @param {string} [error]
+   */
+  #mark(run, status, error) {
+    run.fold?.close();
+    const { messages } = this.store.state;
+    let message = run.fold?.message;
+    if (!message) {
+      message = { id: uuid(), role: "assistant", parts: [], metadata: {}, local: true };
+      messages.push(message);
+    }
+    message.metadata = { ...message.metadata, status, ...(error ? { error } : {}) };
+    this.#stopClock();
+    this.store.set({ messages });
+  }
+
+  /**
+   * @param {Run} run
+   * @param {unknown} error
+   */
+  #refused(run, error) {
+    // A run that was only joined and is not there any more is no failure; the stored messages tell what became of it.
+    if (!run.sends && !(error instanceof Unreachable)) return;
+    const sentence = error instanceof Error ? error.message : String(error);
+    this.#mark(run, "failed", sentence);
+  }
+
+  #stopClock() {
+    const { timing } = this.store.state;
+    if (timing && timing.endedAt === null) this.store.set({ timing: { ...timing, endedAt: performance.now() } });
+  }
+
+  /** @param {Run} run */
+  async #ended(run) {
+    if (run.ended) return;
+    run.ended = true;
+    this.#stopClock();
+    run.fold?.close();
+    const message = run.fold?.message;
+    if (message?.metadata?.status === "streaming") message.metadata = { ...message.metadata, status: "completed" };
+    const ending = message ? outcome(message) : null;
+    this.#run = null;
+    this.store.set({
+      messages: this.store.state.messages,
+      phase: "idle",
+      notice: ending?.kind === "stopped" ? "Stopped" : "",
+    });
+    await this.#sync(run.chatId);
+    if (run.sends) {
+      tellTabs({ type: "changed", chatId: run.chatId });
+      void this.history.refresh();
+    }
+    if (this.#run || this.store.state.chatId !== run.chatId) return;
+    if (this.#another) {
+      this.#another = false;
+      await this.#follow(run.chatId, null);
+      return;
+    }
+    this.#noteMissing();
+    this.#idle();
+  }
+
+  /** Takes over what the server has stored, unless an answer has started meanwhile. @param {string} chatId */
+  async #sync(chatId) {
+    try {
+      const page = await this.api.messages(chatId);
+      if (this.store.state.chatId !== chatId || this.#run) return;
+      this.store.set({ messages: reconcile(page.messages, this.store.state.messages) });
+      this.#usageFromMessages();
+    } catch {
+      // What is on the page stays; the next answer or reload brings the stored state.
+    }
+  }
+
+  #usageFromMessages() {
+    const { messages, chats, chatId } = this.store.state;
+    const newest = messages.findLast((message) => message.metadata?.usage)?.metadata?.usage;
+    const usage = newest ?? chats.find((chat) => chat.id === chatId)?.lastContext ?? null;
+    if (usage) this.store.set({ usage });
+  }
+
+  /** Says of a last message without an answer that it has none, so that it can be sent again. */
+  #noteMissing() {
+    const { messages } = this.store.state;
+    if (messages.at(-1)?.role !== "user") return;
+    /** @type {Message} */
+    const note = { id: uuid(), role: "assistant", parts: [], metadata: { status: "missing" }, local: true };
+    this.store.set({ messages: [...messages, note] });
+  }
+
+  /** Waits for an answer that another browser asks for, while the page is seen and nothing else is going on. */
+  #idle() {
+    const { chatId, messages } = this.store.state;
+    const stored = messages.some((message) => !message.local && message.role === "assistant");
+    if (document.visibilityState === "visible" && chatId !== null && stored && !this.#run) this.#watch.start(chatId);
+    else if (!this.#run) this.#watch.stop();
+  }
+}

@@ -1,0 +1,70 @@
+// @ts-check
+// The list of conversations.
+
+/** @typedef {import("./types/shapes.js").ChatRow} ChatRow */
+
+/** The title that the server gives a conversation until it has found a better one. */
+const PLACEHOLDER = "New chat";
+
+export class History {
+  /**
+   * @param {import("./api.js").Api} api
+   * @param {import("./store.js").Store} store
+   */
+  constructor(api, store) {
+    this.api = api;
+    this.store = store;
+  }
+
+  /** Reads the newest conversations again. Those that were read from further back stay. */
+  async refresh() {
+    try {
+      const page = await this.api.history(null);
+      const fresh = new Set(page.chats.map((chat) => chat.id));
+      const oldest = page.chats.at(-1);
+      const { chats, hasMore } = this.store.state;
+      const older = page.hasMore && oldest ? chats.filter((chat) => !fresh.has(chat.id) && chat.createdAt < oldest.createdAt) : [];
+      this.store.set({ chats: [...page.chats, ...older], hasMore: older.length > 0 ? hasMore : page.hasMore });
+    } catch {
+      // The list on the page stays; the next answer or reload reads it again.
+    }
+  }
+
+  /** Reads the next conversations further back. */
+  async more() {
+    const { chats } = this.store.state;
+    const page = await this.api.history(chats.at(-1)?.id ?? null);
+    const known = new Set(chats.map((chat) => chat.id));
+    this.store.set({ chats: [...chats, ...page.chats.filter((chat) => !known.has(chat.id))], hasMore: page.hasMore });
+  }
+
+  /**
+   * Lists a conversation that is about to be made by its first message.
+   * @param {string} id
+   */
+  expect(id) {
+    /** @type {ChatRow} */
+    const row = { id, createdAt: new Date().toISOString(), title: PLACEHOLDER, userId: "", visibility: "private" };
+    this.store.set({ chats: [row, ...this.store.state.chats] });
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} title
+   */
+  retitle(id, title) {
+    const chats = this.store.state.chats.map((chat) => (chat.id === id ? { ...chat, title } : chat));
+    this.store.set({ chats });
+  }
+
+  /** @param {string} id */
+  async remove(id) {
+    await this.api.deleteChat(id);
+    this.forget(id);
+  }
+
+  /** Takes a conversation off the list that is gone already. @param {string} id */
+  forget(id) {
+    this.store.set({ chats: this.store.state.chats.filter((chat) => chat.id !== id) });
+  }
+}
