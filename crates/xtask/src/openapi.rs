@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 use crate::setup;
 use crate::shell::{Workspace, capture, run};
 
-/// The checked-in API document, written by [`write`].
+/// The checked-in API document, written by [`write()`].
 const DOCUMENT: &str = "openapi.json";
-/// The console's types, written by [`write`] where its other types are.
+/// The console's types, written by [`write()`] where its other types are.
 const TYPES: &str = "apps/server/console/types/api.d.ts";
 
 /// Writes the API document as the server describes itself, and the console's types as the document describes them.
