@@ -1,1 +1,450 @@
-//! The run engine.
+//! The run engine: takes commands, drives models on lanes, lets anyone watch.
+//!
+//! A command carries the identity of its caller, and this is the one place where it is checked. A run lives on a lane, in
+//! a task of the engine's own: the request that began it may end at any time. Everything a reader is shown is read from the leg's
+//! log, in memory while this node works on the leg and from the store otherwise.
+
+mod flush;
+mod keyed;
+mod leg;
+mod live;
+mod log;
+mod prompt;
+mod recover;
+mod send;
+mod title;
+mod watch;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{runtime::Handle, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use send::{Send, SendInput, Sent};
+pub use watch::Watch;
+
+use crate::{
+    access::{Action, Owner, allowed},
+    conversation::Conversation,
+    error::EngineError,
+    id::{ConversationId, LegId, MessageId, NodeId},
+    message::{Call, Message, MessageStatus, ToolResult},
+    ports::{
+        Clock, Conversations, Deleted, HistoryPage, HistoryQuery, IdSource, MessagePage,
+        MessageQuery, Messages, Model, RunLog, Runs, SearchHit, SearchQuery, Signal, Signals, Tool,
+        ToolCallContext, ToolSpec, Wanted,
+    },
+    run::{Leg, StopCause},
+};
+
+/// A stop waits at most this long for the run to be closed before it answers.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+/// After the drain's time is up, legs have this long to close as interrupted.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
+/// What the engine calls.
+#[derive(Clone)]
+pub struct Ports {
+    /// Conversations and their slots.
+    pub conversations: Arc<dyn Conversations>,
+    /// Messages.
+    pub messages: Arc<dyn Messages>,
+    /// Runs and legs.
+    pub runs: Arc<dyn Runs>,
+    /// The log of events.
+    pub run_log: Arc<dyn RunLog>,
+    /// What other nodes are told.
+    pub signals: Arc<dyn Signals>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdSource>,
+    /// The tools that this server runs.
+    pub tools: Vec<Arc<dyn Tool>>,
+}
+
+/// Where legs run: a runtime, and the model's client that belongs to it.
+#[derive(Clone)]
+pub struct Lane {
+    /// The runtime; a current-thread one of its own is the cheapest.
+    pub handle: Handle,
+    /// The model as it is reached from this lane.
+    pub model: Arc<dyn Model>,
+}
+
+/// What an operator may set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// A leg is ended as timed out after this long.
+    pub max_leg: Duration,
+    /// A leg whose text outgrows this many bytes is ended as incomplete.
+    pub max_leg_bytes: usize,
+    /// New sends are refused while all live legs together hold more than this many bytes of text.
+    pub max_live_bytes: usize,
+    /// How many model steps one run may take.
+    pub max_steps: u32,
+    /// The model that makes titles; `None` makes none.
+    pub title_model: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_leg: Duration::from_mins(30),
+            max_leg_bytes: 8 << 20,
+            max_live_bytes: 512 << 20,
+            max_steps: 5,
+            title_model: None,
+        }
+    }
+}
+
+/// The run engine of one node. Clones are the same engine.
+#[derive(Clone)]
+pub struct Engine(Arc<Shared>);
+
+struct Shared {
+    ports: Ports,
+    settings: Settings,
+    node: NodeId,
+    live: live::Registry,
+    flusher: flush::Flusher,
+    tools: BTreeMap<String, Arc<dyn Tool>>,
+    lanes: Vec<Lane>,
+    next_lane: AtomicUsize,
+    /// Where commands and house-keeping run.
+    home: Handle,
+    turns: keyed::Turns,
+    /// Commands, legs and title jobs: whatever must end before the node may.
+    work: TaskTracker,
+    /// House-keeping that goes on until the very end.
+    keeping: TaskTracker,
+    stop_keeping: CancellationToken,
+    draining: AtomicBool,
+    held_bytes: Arc<AtomicUsize>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("node", &self.0.node)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine that works for the ports on these lanes, one incarnation of a node.
+    ///
+    /// Commands and house-keeping run on `home`, a runtime that must outlive the engine, with timers enabled like the
+    /// lanes. At least one lane is needed. Call [`Engine::recover`] before the first command.
+    pub fn new(ports: Ports, lanes: Vec<Lane>, home: Handle, settings: Settings) -> Self {
+        let tools = ports
+            .tools
+            .iter()
+            .map(|tool| (tool.spec().name.clone(), Arc::clone(tool)))
+            .collect();
+        let node = NodeId::new(ports.ids.random());
+        let shared = Arc::new(Shared {
+            ports,
+            settings,
+            node,
+            live: live::Registry::default(),
+            flusher: flush::Flusher::default(),
+            tools,
+            lanes,
+            next_lane: AtomicUsize::new(0),
+            home,
+            turns: keyed::Turns::default(),
+            work: TaskTracker::new(),
+            keeping: TaskTracker::new(),
+            stop_keeping: CancellationToken::new(),
+            draining: AtomicBool::new(false),
+            held_bytes: Arc::default(),
+        });
+        let keeper = Arc::clone(&shared);
+        shared.keeping.spawn_on(
+            async move {
+                keeper
+                    .flusher
+                    .run(keeper.ports.run_log.as_ref(), &keeper.stop_keeping)
+                    .await;
+            },
+            &shared.home,
+        );
+        let listener = Arc::clone(&shared);
+        shared
+            .keeping
+            .spawn_on(async move { listener.listen().await }, &shared.home);
+        Self(shared)
+    }
+
+    /// The id of this incarnation.
+    pub fn node(&self) -> NodeId {
+        self.0.node
+    }
+
+    /// How many legs this node works on.
+    pub fn live_legs(&self) -> usize {
+        self.0.live.all().len()
+    }
+
+    /// Closes what dead nodes left behind: as failed by interruption, with the text that was flushed. Gives how many.
+    ///
+    /// With the embedded store every open leg that is not this engine's own is one.
+    pub async fn recover(&self) -> Result<usize, EngineError> {
+        recover::recover(&self.0).await
+    }
+
+    /// Stores a message and begins to answer it; both are durable on return. What it does to an active run is the
+    /// policy of the [`Send`].
+    ///
+    /// The command is carried out to its end also when its caller goes away meanwhile.
+    pub async fn send(&self, send: Send) -> Result<Sent, EngineError> {
+        send::send(&self.0, send).await
+    }
+
+    /// Watches a leg from its first event. The caller must have been given the leg by this engine, which has checked
+    /// who asks.
+    pub fn watch(&self, leg: LegId) -> Watch {
+        Watch::new(leg, &self.0.live, &self.0.ports)
+    }
+
+    /// The leg that was opened last in a conversation, or `None` if it has none.
+    pub async fn newest_leg(
+        &self,
+        caller: &Owner,
+        conversation: ConversationId,
+    ) -> Result<Option<Leg>, EngineError> {
+        self.checked(caller, conversation, Action::Read).await?;
+        Ok(self.0.ports.runs.newest_leg(conversation).await?)
+    }
+
+    /// Stops the conversation's active run, keeps its text and says whether there was one.
+    ///
+    /// When it answers, the run is closed, unless its owner is slow to do so. Asking again is no error.
+    pub async fn stop(
+        &self,
+        caller: &Owner,
+        conversation: ConversationId,
+    ) -> Result<bool, EngineError> {
+        self.checked(caller, conversation, Action::Write).await?;
+        let Some(asked) = self.0.ports.runs.ask_stop(conversation).await? else {
+            return Ok(false);
+        };
+        match self.0.live.find(asked.leg) {
+            Some(live) => {
+                live.stop(StopCause::Asked);
+                // The stop is recorded: an owner that is slow to close does not change the answer.
+                let _late = timeout(STOP_WAIT, live.log.wait_closed()).await;
+            }
+            None => self
+                .0
+                .ports
+                .signals
+                .ring(Signal::StopAsked(asked.leg, StopCause::Asked)),
+        }
+        Ok(true)
+    }
+
+    /// The conversation, if the caller may read it.
+    pub async fn conversation(
+        &self,
+        caller: &Owner,
+        id: ConversationId,
+    ) -> Result<Conversation, EngineError> {
+        self.checked(caller, id, Action::Read).await
+    }
+
+    /// A page of an owner's own conversations, newest first.
+    pub async fn conversations(&self, query: HistoryQuery) -> Result<HistoryPage, EngineError> {
+        Ok(self.0.ports.conversations.list_conversations(query).await?)
+    }
+
+    /// A page of a conversation's stored messages. A message in progress is not among them, nor is the record of an
+    /// answer that is still being written.
+    pub async fn messages(
+        &self,
+        caller: &Owner,
+        conversation: ConversationId,
+        wanted: Wanted,
+        limit: u32,
+    ) -> Result<MessagePage, EngineError> {
+        self.checked(caller, conversation, Action::Read).await?;
+        let query = MessageQuery {
+            conversation,
+            wanted,
+            limit,
+        };
+        let mut page = self.0.ports.messages.list_messages(query).await?;
+        page.messages
+            .retain(|message| message.body.status != MessageStatus::InProgress);
+        Ok(page)
+    }
+
+    /// The stored message with this id, if the caller may read its conversation.
+    pub async fn message(&self, caller: &Owner, id: MessageId) -> Result<Message, EngineError> {
+        let missing = EngineError::NotFound { what: "message" };
+        let message = self
+            .0
+            .ports
+            .messages
+            .find_message(id)
+            .await?
+            .ok_or(missing)?;
+        self.checked(caller, message.conversation, Action::Read)
+            .await?;
+        Ok(message)
+    }
+
+    /// The owner's own messages that hold every word of the text, newest first.
+    pub async fn search(&self, query: SearchQuery) -> Result<Vec<SearchHit>, EngineError> {
+        Ok(self.0.ports.messages.search_messages(query).await?)
+    }
+
+    /// Deletes a conversation with all it holds and gives it as it was. An active run is stopped and nothing of it kept.
+    pub async fn delete(
+        &self,
+        caller: &Owner,
+        conversation: ConversationId,
+    ) -> Result<Conversation, EngineError> {
+        let _turn = self.0.turns.take(conversation).await;
+        self.checked(caller, conversation, Action::Write).await?;
+        let missing = EngineError::NotFound {
+            what: "conversation",
+        };
+        let Deleted {
+            conversation,
+            dropped,
+        } = self
+            .0
+            .ports
+            .conversations
+            .delete_conversation(conversation)
+            .await?
+            .ok_or(missing)?;
+        for dropped in dropped {
+            self.0.tell(dropped.leg, StopCause::Dropped);
+        }
+        Ok(conversation)
+    }
+
+    /// Loads the vocabulary that messages to this model are counted with, in the background.
+    pub fn warm_up(&self, encoding: token_budget::Encoding) {
+        if !token_budget::is_loaded(encoding) {
+            self.0
+                .keeping
+                .spawn_blocking_on(move || token_budget::warm_up(encoding), &self.0.home);
+        }
+    }
+
+    /// Ends the node's work: takes no new commands, lets live legs go on for `grace`, closes the rest as interrupted
+    /// with their text, and returns when everything is in the store.
+    pub async fn drain(&self, grace: Duration) {
+        let shared = &self.0;
+        shared.draining.store(true, Ordering::Release);
+        shared.work.close();
+        if timeout(grace, shared.work.wait()).await.is_err() {
+            for live in shared.live.all() {
+                live.stop(StopCause::Shutdown);
+            }
+            if timeout(CLOSE_WAIT, shared.work.wait()).await.is_err() {
+                tracing::warn!(
+                    legs = shared.live.all().len(),
+                    "legs are left open; the next start closes them"
+                );
+            }
+        }
+        shared.stop_keeping.cancel();
+        shared.keeping.close();
+        shared.keeping.wait().await;
+    }
+
+    async fn checked(
+        &self,
+        caller: &Owner,
+        conversation: ConversationId,
+        action: Action,
+    ) -> Result<Conversation, EngineError> {
+        let missing = EngineError::NotFound {
+            what: "conversation",
+        };
+        let conversation = self
+            .0
+            .ports
+            .conversations
+            .find_conversation(conversation)
+            .await?
+            .ok_or(missing)?;
+        if allowed(caller, &conversation.owner, conversation.visibility, action) {
+            Ok(conversation)
+        } else {
+            Err(EngineError::Forbidden)
+        }
+    }
+}
+
+impl Shared {
+    /// Tells a leg's owner, here or elsewhere, that it is to stop.
+    fn tell(&self, leg: LegId, cause: StopCause) {
+        match self.live.find(leg) {
+            Some(live) => live.stop(cause),
+            None => self.ports.signals.ring(Signal::StopAsked(leg, cause)),
+        }
+    }
+
+    /// Hears what other nodes ask of this one.
+    async fn listen(&self) {
+        let mut signals = self.ports.signals.subscribe();
+        loop {
+            let signal = tokio::select! {
+                () = self.stop_keeping.cancelled() => return,
+                signal = signals.next() => signal,
+            };
+            match signal {
+                Some(Signal::StopAsked(leg, cause)) => {
+                    if let Some(live) = self.live.find(leg) {
+                        live.stop(cause);
+                    }
+                }
+                Some(Signal::LegAdvanced(_) | Signal::SlotFreed(_) | Signal::Missed) => {}
+                None => return,
+            }
+        }
+    }
+
+    /// The lane that takes the next leg.
+    fn lane(&self) -> Option<&Lane> {
+        let index = self.next_lane.fetch_add(1, Ordering::Relaxed);
+        self.lanes.get(index.checked_rem(self.lanes.len())?)
+    }
+
+    /// What the model is told about the tools with these names.
+    fn tools_named(&self, names: &[String]) -> Vec<ToolSpec> {
+        names
+            .iter()
+            .filter_map(|name| self.tools.get(name))
+            .map(|tool| tool.spec().clone())
+            .collect()
+    }
+
+    async fn run_tool(&self, context: &ToolCallContext, call: &Call) -> ToolResult {
+        match self.tools.get(&call.name) {
+            Some(tool) => tool.run(context, &call.arguments).await,
+            None => ToolResult::Error {
+                message: format!("There is no tool named {}.", call.name),
+            },
+        }
+    }
+}

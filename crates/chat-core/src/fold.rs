@@ -140,6 +140,16 @@ impl Fold {
         }
     }
 
+    /// Takes a delta in, as [`Fold::apply`] does, without an event being built for it.
+    pub fn grow(&mut self, n: u32, part: u32, field: Field, text: &str) {
+        if n > self.last_n {
+            self.last_n = n;
+            if let Some(part) = self.part_mut(part) {
+                add(&mut part.content, field, text);
+            }
+        }
+    }
+
     /// The message's parts so far, by ordinal.
     pub fn parts(&self) -> &[Part] {
         &self.parts

@@ -82,13 +82,10 @@ pub struct MessageBody {
 impl MessageBody {
     /// The concatenated text of its text parts, in order.
     pub fn text(&self) -> String {
-        let mut all = String::new();
-        for part in &self.parts {
-            if let PartContent::Text { text, .. } = &part.content {
-                all.push_str(text);
-            }
-        }
-        all
+        self.parts
+            .iter()
+            .filter_map(|part| part.content.as_text())
+            .collect()
     }
 
     /// Its cost in the encoding of this name, if it was counted in it.
@@ -262,6 +259,46 @@ impl PartContent {
         Self::Text {
             text: String::new(),
             annotations: Vec::new(),
+        }
+    }
+
+    /// The text of a text part.
+    pub fn as_text(&self) -> Option<&str> {
+        if let Self::Text { text, .. } = self {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
+    /// The call of a call part.
+    pub const fn as_call(&self) -> Option<&Call> {
+        if let Self::Call(call) = self {
+            Some(call)
+        } else {
+            None
+        }
+    }
+
+    /// The URL of an image.
+    pub fn as_image(&self) -> Option<&str> {
+        if let Self::File {
+            url, media_type, ..
+        } = self
+            && media_type.starts_with("image/")
+        {
+            Some(url)
+        } else {
+            None
+        }
+    }
+
+    /// The ordinal of the call that a call output belongs to, and its outcome.
+    pub const fn as_output(&self) -> Option<(u32, &ToolResult)> {
+        if let Self::CallOutput { call, result } = self {
+            Some((*call, result))
+        } else {
+            None
         }
     }
 

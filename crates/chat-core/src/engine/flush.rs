@@ -1,0 +1,108 @@
+//! Brings the new events of all live legs to the store, in one append for all of them.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::log::LegLog;
+use crate::ports::RunLog;
+
+/// An event is on its way to the store after at most this long.
+const EVERY: Duration = Duration::from_millis(45);
+/// … or once this much text is waiting, over all legs.
+const BYTES: usize = 4 * 1024;
+/// How long to wait after a failed append.
+const RETRY: Duration = Duration::from_millis(250);
+
+#[derive(Debug, Default)]
+pub(super) struct Flusher {
+    dirty: Mutex<Vec<Arc<LegLog>>>,
+    bytes: AtomicUsize,
+    wake: Notify,
+    urgent: Notify,
+}
+
+impl Flusher {
+    /// Notes that a log has new events, with this many bytes of text.
+    pub(super) fn note(&self, log: &Arc<LegLog>, bytes: usize) {
+        if !log.queued.swap(true, Ordering::AcqRel) {
+            let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+            dirty.push(Arc::clone(log));
+            if dirty.len() == 1 {
+                self.wake.notify_one();
+            }
+        }
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before < BYTES && before + bytes >= BYTES {
+            self.urgent.notify_one();
+        }
+    }
+
+    /// Returns once the store has the log's events up to here.
+    pub(super) async fn commit(&self, log: &Arc<LegLog>, n: u32) {
+        self.note(log, 0);
+        self.urgent.notify_one();
+        log.wait_durable(n).await;
+    }
+
+    /// Flushes until told to stop. What is not flushed then is in no seal either and is lost: stop it last.
+    pub(super) async fn run(&self, store: &dyn RunLog, stop: &CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.wake.notified() => {}
+            }
+            tokio::select! {
+                biased;
+                () = self.urgent.notified() => {}
+                () = sleep(EVERY) => {}
+            }
+            self.flush(store).await;
+        }
+    }
+
+    async fn flush(&self, store: &dyn RunLog) {
+        let logs = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
+        self.bytes.store(0, Ordering::Relaxed);
+        let mut batches = Vec::with_capacity(logs.len());
+        let mut flushed = Vec::with_capacity(logs.len());
+        for log in logs {
+            // Before the events are read, so that one that comes meanwhile queues the log anew.
+            log.queued.store(false, Ordering::Release);
+            if let Some(batch) = log.unflushed() {
+                let last = batch.first + u32::try_from(batch.events.len()).unwrap_or(u32::MAX) - 1;
+                flushed.push((log, last));
+                batches.push(batch);
+            }
+        }
+        if batches.is_empty() {
+            return;
+        }
+        match store.append(batches).await {
+            Ok(()) => {
+                for (log, last) in flushed {
+                    log.flushed(last);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    legs = flushed.len(),
+                    "events wait for the store"
+                );
+                sleep(RETRY).await;
+                for (log, _) in flushed {
+                    self.note(&log, 0);
+                }
+            }
+        }
+    }
+}

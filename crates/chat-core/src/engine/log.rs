@@ -1,0 +1,431 @@
+//! A live leg's log in memory: appended by the leg's task, read by any number of readers, each with a cursor.
+//!
+//! A delta costs its text once and twelve bytes; a reader that lags holds nobody up. Readers see a prefix of the log:
+//! what must be durable before it is shown is appended hidden and shown later.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use tokio::sync::watch;
+
+use crate::{
+    event::{EventKind, Field, RunEvent},
+    id::LegId,
+    ports::LogBatch,
+};
+
+/// What readers may see of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Seen {
+    /// The number of the last event that is shown.
+    pub(crate) n: u32,
+    /// Whether that is the leg's closing event.
+    pub(crate) closed: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct LegLog {
+    leg: LegId,
+    opened_at_ms: i64,
+    inner: Mutex<Inner>,
+    seen: watch::Sender<Seen>,
+    durable: watch::Sender<u32>,
+    /// Whether the flusher has it in its queue.
+    pub(super) queued: AtomicBool,
+    /// The text held by all live logs of the node, in bytes.
+    held: Arc<AtomicUsize>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The text of all compact deltas, one after the other.
+    text: String,
+    entries: Vec<Entry>,
+    /// Events that are no compact deltas.
+    whole: Vec<(EventKind, Option<Arc<str>>)>,
+    /// The number of the last event that the store has.
+    flushed: u32,
+    /// Where the text that the store has not ends.
+    flushed_text: usize,
+}
+
+/// One event. A compact delta's text begins where the one before it ended.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    after_ms: u32,
+    /// Where the text ends, after this event.
+    text_end: u32,
+    /// A compact delta's part and field; or, with the top bit, an index into the whole events.
+    tag: u32,
+}
+
+const WHOLE: u32 = 1 << 31;
+
+impl LegLog {
+    pub(crate) fn new(leg: LegId, opened_at_ms: i64, held: Arc<AtomicUsize>) -> Self {
+        Self {
+            leg,
+            opened_at_ms,
+            inner: Mutex::default(),
+            seen: watch::Sender::new(Seen::default()),
+            durable: watch::Sender::new(0),
+            queued: AtomicBool::new(false),
+            held,
+        }
+    }
+
+    /// Appends an event, hidden, and gives its number.
+    pub(crate) fn push(&self, at_ms: i64, kind: EventKind, raw: Option<Arc<str>>) -> u32 {
+        let mut inner = self.lock();
+        if raw.is_none()
+            && let EventKind::PartDelta { part, field, text } = &kind
+            && let Some(tag) = compact(*part, *field)
+        {
+            return self.append_delta(&mut inner, at_ms, tag, text);
+        }
+        self.append_whole(&mut inner, at_ms, kind, raw)
+    }
+
+    /// Appends a delta and shows it. Gives its number and how many bytes of text the store has not yet.
+    pub(crate) fn push_delta(
+        &self,
+        at_ms: i64,
+        part: u32,
+        field: Field,
+        text: &str,
+    ) -> (u32, usize) {
+        let mut inner = self.lock();
+        let n = if let Some(tag) = compact(part, field) {
+            self.append_delta(&mut inner, at_ms, tag, text)
+        } else {
+            let text = text.to_owned();
+            self.append_whole(
+                &mut inner,
+                at_ms,
+                EventKind::PartDelta { part, field, text },
+                None,
+            )
+        };
+        let unflushed = inner.text.len() - inner.flushed_text;
+        drop(inner);
+        self.seen.send_modify(|seen| seen.n = n);
+        (n, unflushed)
+    }
+
+    /// Shows everything up to here.
+    pub(crate) fn show(&self, n: u32, closed: bool) {
+        self.seen.send_modify(|seen| *seen = Seen { n, closed });
+    }
+
+    /// Takes back what is hidden and puts other events in its place, hidden as well; gives the last one's number.
+    pub(crate) fn replace_hidden(&self, events: Vec<RunEvent>) -> u32 {
+        let shown = self.seen.borrow().n;
+        let mut inner = self.lock();
+        inner
+            .entries
+            .truncate(usize::try_from(shown).unwrap_or(usize::MAX));
+        let mut last = shown;
+        for event in events {
+            last = self.append_whole(&mut inner, event.at_ms, event.kind, event.raw);
+        }
+        last
+    }
+
+    /// What readers may see, and its changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<Seen> {
+        self.seen.subscribe()
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        *self.seen.borrow()
+    }
+
+    /// Up to `limit` shown events after number `after`.
+    pub(crate) fn read(&self, after: u32, limit: usize) -> Vec<RunEvent> {
+        self.read_until(after, self.seen().n, limit)
+    }
+
+    /// All events, hidden ones too.
+    pub(crate) fn read_all(&self) -> Vec<RunEvent> {
+        self.read_until(0, u32::MAX, usize::MAX)
+    }
+
+    /// How much text it holds, in bytes.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.lock().text.len()
+    }
+
+    /// The events that the store does not have yet, or `None`. The closing ones of a closed leg are in its seal.
+    pub(super) fn unflushed(&self) -> Option<LogBatch> {
+        if self.seen().closed {
+            return None;
+        }
+        let flushed = self.lock().flushed;
+        let events = self.read_until(flushed, u32::MAX, usize::MAX);
+        (!events.is_empty()).then(|| LogBatch {
+            leg: self.leg,
+            first: flushed + 1,
+            events: events.into(),
+        })
+    }
+
+    /// Notes that the store has everything up to here.
+    pub(super) fn flushed(&self, n: u32) {
+        let mut inner = self.lock();
+        if n > inner.flushed {
+            let index = usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
+            inner.flushed_text = inner
+                .entries
+                .get(index)
+                .map_or(inner.text.len(), |entry| end_of(*entry));
+            inner.flushed = n;
+        }
+        drop(inner);
+        self.durable.send_replace(n);
+    }
+
+    /// Returns once the store has everything up to here.
+    pub(super) async fn wait_durable(&self, n: u32) {
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = self
+            .durable
+            .subscribe()
+            .wait_for(|durable| *durable >= n)
+            .await;
+    }
+
+    /// Returns once the leg has closed.
+    pub(crate) async fn wait_closed(&self) {
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = self.seen.subscribe().wait_for(|seen| seen.closed).await;
+    }
+
+    fn read_until(&self, after: u32, until: u32, limit: usize) -> Vec<RunEvent> {
+        let inner = self.lock();
+        let start = usize::try_from(after).unwrap_or(usize::MAX);
+        let end = usize::try_from(until)
+            .unwrap_or(usize::MAX)
+            .min(inner.entries.len());
+        let Some(entries) = inner.entries.get(start..end) else {
+            return Vec::new();
+        };
+        let mut text_start = match start.checked_sub(1) {
+            None => 0,
+            Some(before) => inner.entries.get(before).map_or(0, |entry| end_of(*entry)),
+        };
+        let mut events = Vec::with_capacity(entries.len().min(limit));
+        for (n, entry) in (after + 1..).zip(entries.iter().take(limit)) {
+            let text_end = end_of(*entry);
+            let (kind, raw) = if entry.tag & WHOLE == 0 {
+                let (part, field) = spread(entry.tag);
+                let text = inner
+                    .text
+                    .get(text_start..text_end)
+                    .unwrap_or_default()
+                    .to_owned();
+                (EventKind::PartDelta { part, field, text }, None)
+            } else {
+                let index = usize::try_from(entry.tag & !WHOLE).unwrap_or(usize::MAX);
+                match inner.whole.get(index) {
+                    Some((kind, raw)) => (kind.clone(), raw.clone()),
+                    None => break,
+                }
+            };
+            text_start = text_end;
+            events.push(RunEvent {
+                n,
+                at_ms: self.opened_at_ms + i64::from(entry.after_ms),
+                kind,
+                raw,
+            });
+        }
+        events
+    }
+
+    fn append_delta(&self, inner: &mut Inner, at_ms: i64, tag: u32, text: &str) -> u32 {
+        inner.text.push_str(text);
+        self.held.fetch_add(text.len(), Ordering::Relaxed);
+        self.append(inner, at_ms, tag)
+    }
+
+    fn append_whole(
+        &self,
+        inner: &mut Inner,
+        at_ms: i64,
+        kind: EventKind,
+        raw: Option<Arc<str>>,
+    ) -> u32 {
+        let tag = WHOLE | u32::try_from(inner.whole.len()).unwrap_or(WHOLE - 1);
+        inner.whole.push((kind, raw));
+        self.append(inner, at_ms, tag)
+    }
+
+    fn append(&self, inner: &mut Inner, at_ms: i64, tag: u32) -> u32 {
+        let before = inner.entries.last().map_or(0, |entry| entry.after_ms);
+        // Time does not run backwards within a leg, whatever the wall clock does.
+        let after_ms = u32::try_from(at_ms - self.opened_at_ms)
+            .unwrap_or(0)
+            .max(before);
+        let text_end = u32::try_from(inner.text.len()).unwrap_or(u32::MAX);
+        inner.entries.push(Entry {
+            after_ms,
+            text_end,
+            tag,
+        });
+        u32::try_from(inner.entries.len()).unwrap_or(u32::MAX)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic while it was held cannot have left it half changed in a way that matters: entries come last.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for LegLog {
+    fn drop(&mut self) {
+        let bytes = self.text_bytes();
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+fn end_of(entry: Entry) -> usize {
+    usize::try_from(entry.text_end).unwrap_or(usize::MAX)
+}
+
+/// A part and a field in 31 bits, where they fit.
+fn compact(part: u32, field: Field) -> Option<u32> {
+    const INDEXES: u8 = 120;
+    let code = match field {
+        Field::Text => 0,
+        Field::Refusal => 1,
+        Field::Arguments => 2,
+        Field::Code => 3,
+        Field::Reasoning(index) if index < INDEXES => 8 + index,
+        Field::Summary(index) if index < INDEXES => 128 + index,
+        Field::Reasoning(_) | Field::Summary(_) => return None,
+    };
+    (part < 1 << 23).then_some(part << 8 | u32::from(code))
+}
+
+/// The reverse of [`compact`].
+fn spread(tag: u32) -> (u32, Field) {
+    let [code, ..] = tag.to_le_bytes();
+    let field = match code {
+        1 => Field::Refusal,
+        2 => Field::Arguments,
+        3 => Field::Code,
+        8..=127 => Field::Reasoning(code - 8),
+        128.. => Field::Summary(code - 128),
+        0 | 4..=7 => Field::Text,
+    };
+    (tag >> 8, field)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn log() -> LegLog {
+        LegLog::new(LegId::new(Uuid::from_u128(1)), 1000, Arc::default())
+    }
+
+    fn delta(part: u32, field: Field, text: &str) -> EventKind {
+        EventKind::PartDelta {
+            part,
+            field,
+            text: text.to_owned(),
+        }
+    }
+
+    #[test]
+    fn gives_back_what_was_pushed_from_any_place() {
+        let log = log();
+        let kinds = [
+            EventKind::LegTaken,
+            delta(0, Field::Text, "a"),
+            delta(7, Field::Reasoning(3), "é"),
+            EventKind::Foreign,
+            delta(1 << 24, Field::Text, "far"),
+            delta(2, Field::Summary(119), "s"),
+            delta(2, Field::Summary(200), "t"),
+            delta(3, Field::Arguments, "{"),
+        ];
+        for (i, kind) in (0_i64..).zip(&kinds) {
+            log.push(1000 + i, kind.clone(), None);
+        }
+        let all = log.read_all();
+        assert_eq!(
+            all.iter()
+                .map(|event| event.kind.clone())
+                .collect::<Vec<_>>(),
+            kinds
+        );
+        assert!(
+            (1..)
+                .zip(&all)
+                .all(|(n, event)| event.n == n && event.at_ms == 999 + i64::from(n))
+        );
+        for after in 0..all.len() {
+            assert_eq!(
+                log.read_until(u32::try_from(after).unwrap(), u32::MAX, 2),
+                all[after..(after + 2).min(all.len())]
+            );
+        }
+    }
+
+    #[test]
+    fn shows_only_a_prefix() {
+        let log = log();
+        log.push_delta(1000, 0, Field::Text, "shown");
+        log.push(1000, EventKind::LegTaken, None);
+        assert_eq!(log.read(0, 9).len(), 1);
+        log.show(2, false);
+        assert_eq!(log.read(0, 9).len(), 2);
+        assert!(!log.seen().closed);
+    }
+
+    #[test]
+    fn time_does_not_run_backwards() {
+        let log = log();
+        log.push(1500, EventKind::LegTaken, None);
+        log.push(200, EventKind::LegTaken, None);
+        assert!(log.read_all().iter().all(|event| event.at_ms == 1500));
+    }
+
+    #[test]
+    fn knows_what_the_store_has() {
+        let log = log();
+        log.push_delta(1000, 0, Field::Text, "one");
+        let (_, unflushed) = log.push_delta(1000, 0, Field::Text, "two");
+        assert_eq!(unflushed, 6);
+        assert_eq!(
+            log.unflushed()
+                .map(|batch| (batch.first, batch.events.len())),
+            Some((1, 2))
+        );
+        log.flushed(1);
+        assert_eq!(
+            log.unflushed()
+                .map(|batch| (batch.first, batch.events.len())),
+            Some((2, 1))
+        );
+        let (_, unflushed) = log.push_delta(1000, 0, Field::Text, "4");
+        assert_eq!(unflushed, 4);
+        log.flushed(3);
+        assert_eq!(log.unflushed(), None);
+    }
+
+    #[test]
+    fn gives_its_memory_back() {
+        let held = Arc::new(AtomicUsize::new(0));
+        let log = LegLog::new(LegId::new(Uuid::from_u128(1)), 0, Arc::clone(&held));
+        log.push_delta(0, 0, Field::Text, "12345");
+        assert_eq!(held.load(Ordering::Relaxed), 5);
+        drop(log);
+        assert_eq!(held.load(Ordering::Relaxed), 0);
+    }
+}

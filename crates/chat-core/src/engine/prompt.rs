@@ -1,0 +1,226 @@
+//! Builds a prompt from what is stored, within the budget.
+
+use token_budget::{Encoding, Item, PROMPT_OVERHEAD, Turn, count, message_cost, whole_budget};
+
+use crate::{
+    id::ConversationId,
+    message::{Message, MessageBody, PartContent, Role, TokenCost},
+    ports::{MessageQuery, Messages, PromptCall, PromptItem, StoreError, Wanted},
+    run::LegSettings,
+};
+
+/// What an image counts as; upstreams charge between 85 and about 1,100 tokens for one, by size and detail.
+const IMAGE_TOKENS: u32 = 1_100;
+
+/// Messages are read in pages of this many, newest first, until the budget is full.
+const PAGE: u32 = 64;
+
+/// A prompt that fits.
+#[derive(Debug)]
+pub(super) struct Prompt {
+    pub(super) items: Vec<PromptItem>,
+    /// What it costs, as we count it.
+    pub(super) tokens: u32,
+}
+
+/// Why there is no prompt.
+#[derive(Debug)]
+pub(super) enum PromptFault {
+    /// Not even the last message fits.
+    TooLong(token_budget::TooLong),
+    Store(StoreError),
+}
+
+/// The prompt of an answer that stands at `answer_seq`: the system prompt, as much of the history in whole turns as the
+/// budget holds, and the newest message before the answer, always.
+pub(super) async fn build(
+    messages: &dyn Messages,
+    conversation: ConversationId,
+    answer_seq: u64,
+    settings: &LegSettings,
+) -> Result<Prompt, PromptFault> {
+    let encoding = encoding_of(settings);
+    let pinned = settings
+        .system
+        .as_deref()
+        .map_or(0, |text| message_cost(encoding, "system", text, None));
+    let budget = settings.prompt_budget;
+    let mut newest_first: Vec<(Message, u32)> = Vec::new();
+    let mut total = PROMPT_OVERHEAD.saturating_add(pinned);
+    let mut before = answer_seq;
+    loop {
+        let page = messages
+            .list_messages(MessageQuery {
+                conversation,
+                wanted: Wanted::Before(before),
+                limit: PAGE,
+            })
+            .await
+            .map_err(PromptFault::Store)?;
+        for message in page.messages {
+            before = message.seq;
+            let cost = match message.body.cost(&settings.encoding) {
+                Some(cost) => cost,
+                None => cost_of(&message.body, message.role, encoding).await,
+            };
+            total = total.saturating_add(cost);
+            newest_first.push((message, cost));
+        }
+        // One message beyond the budget is enough to know that nothing older fits.
+        if !page.more || total > budget {
+            break;
+        }
+    }
+    newest_first.reverse();
+    let mut oldest_first = newest_first;
+    let newest = oldest_first.pop();
+    let live: Vec<Item> = oldest_first
+        .iter()
+        .map(|(message, cost)| Item {
+            cost: *cost,
+            is_user: message.role == Role::User,
+        })
+        .collect();
+    let turn = Turn {
+        pinned,
+        live: &live,
+        new: newest.as_ref().map_or(0, |(_, cost)| *cost),
+    };
+    let fit = whole_budget(budget, &turn).map_err(PromptFault::TooLong)?;
+    let mut items = Vec::new();
+    if let Some(system) = &settings.system {
+        items.push(PromptItem::System(system.clone()));
+    }
+    for (message, _) in oldest_first.drain(fit.start..).chain(newest) {
+        put(&message, &mut items);
+    }
+    Ok(Prompt {
+        items,
+        tokens: fit.prompt,
+    })
+}
+
+/// The encoding that a leg counts in.
+pub(super) fn encoding_of(settings: &LegSettings) -> Encoding {
+    settings.encoding.parse().unwrap_or(Encoding::O200kBase)
+}
+
+/// What a message costs in a prompt; long texts are counted off the async threads.
+pub(super) async fn cost_of(body: &MessageBody, role: Role, encoding: Encoding) -> u32 {
+    let (text, images) = counted(body);
+    let role = role.as_str();
+    let tokens = if text.len() <= token_budget::LARGE_TEXT_BYTES {
+        message_cost(encoding, role, &text, None)
+    } else {
+        let bytes = text.len();
+        tokio::task::spawn_blocking(move || message_cost(encoding, role, &text, None))
+            .await
+            // Counting does not fail; should it ever, a token a byte is an upper bound.
+            .unwrap_or_else(|_| u32::try_from(bytes).unwrap_or(u32::MAX))
+    };
+    tokens.saturating_add(images.saturating_mul(IMAGE_TOKENS))
+}
+
+/// The record of what a message costs.
+pub(super) async fn counted_cost(body: &MessageBody, role: Role, encoding: Encoding) -> TokenCost {
+    TokenCost {
+        encoding: encoding.as_str().to_owned(),
+        tokens: cost_of(body, role, encoding).await,
+    }
+}
+
+/// What a tool's output adds to a prompt that is being continued.
+pub(super) fn output_cost(encoding: Encoding, text: &str) -> u32 {
+    count(encoding, text).saturating_add(token_budget::MESSAGE_OVERHEAD)
+}
+
+/// The text of a message that a prompt is charged for, and its number of images.
+fn counted(body: &MessageBody) -> (String, u32) {
+    let mut text = String::new();
+    let mut images = 0;
+    for part in &body.parts {
+        match &part.content {
+            PartContent::Text { text: one, .. } | PartContent::Refusal { text: one } => {
+                text.push_str(one);
+            }
+            PartContent::Call(call) => {
+                text.push_str(&call.name);
+                text.push_str(&call.arguments);
+            }
+            PartContent::CallOutput { result, .. } => {
+                text.push_str(&serde_json::to_string(result).unwrap_or_default());
+            }
+            PartContent::File { .. } => images += 1,
+            PartContent::Reasoning { .. }
+            | PartContent::ToolList { .. }
+            | PartContent::Source { .. }
+            | PartContent::Data { .. }
+            | PartContent::Opaque { .. } => {}
+        }
+    }
+    (text, images)
+}
+
+/// Writes a stored message into the prompt. What has no content for a model is left out.
+fn put(message: &Message, items: &mut Vec<PromptItem>) {
+    match message.role {
+        Role::System => items.push(PromptItem::System(message.body.text())),
+        Role::User => {
+            let images = message
+                .body
+                .parts
+                .iter()
+                .filter_map(|part| part.content.as_image())
+                .map(str::to_owned)
+                .collect();
+            items.push(PromptItem::User {
+                text: message.body.text(),
+                images,
+            });
+        }
+        Role::Assistant => put_answer(&message.body, items),
+    }
+}
+
+/// Writes an answer step by step: text and calls, then the outputs of those calls. A call without an output is left
+/// out, since upstreams refuse a prompt with one.
+fn put_answer(body: &MessageBody, items: &mut Vec<PromptItem>) {
+    let output_of = |ordinal: u32| {
+        body.parts
+            .iter()
+            .filter_map(|part| part.content.as_output())
+            .find_map(|(call, result)| (call == ordinal).then_some(result))
+    };
+    for step in body.parts.chunk_by(|a, b| a.step == b.step) {
+        let mut text = String::new();
+        let mut calls = Vec::new();
+        let mut outputs = Vec::new();
+        for part in step {
+            match &part.content {
+                PartContent::Text { text: one, .. } | PartContent::Refusal { text: one } => {
+                    text.push_str(one);
+                }
+                PartContent::Call(call) => {
+                    if let Some(result) = output_of(part.ordinal) {
+                        calls.push(PromptCall::from(call));
+                        outputs.push(PromptItem::Output {
+                            call_id: call.call_id.clone(),
+                            result: result.clone(),
+                        });
+                    }
+                }
+                PartContent::Reasoning { .. }
+                | PartContent::CallOutput { .. }
+                | PartContent::ToolList { .. }
+                | PartContent::File { .. }
+                | PartContent::Source { .. }
+                | PartContent::Data { .. }
+                | PartContent::Opaque { .. } => {}
+            }
+        }
+        if !text.is_empty() || !calls.is_empty() {
+            items.push(PromptItem::Assistant { text, calls });
+        }
+        items.append(&mut outputs);
+    }
+}

@@ -1,0 +1,73 @@
+//! Closes legs that nobody works on any more.
+
+use std::sync::Arc;
+
+use super::{
+    Shared,
+    live::LiveLeg,
+    log::LegLog,
+    send,
+    writer::{End, Writer},
+};
+use crate::{
+    error::EngineError,
+    message::Part,
+    run::{Leg, RunError},
+};
+
+/// Closes every orphan and gives how many there were.
+pub(super) async fn recover(shared: &Arc<Shared>) -> Result<usize, EngineError> {
+    let orphans = shared.ports.runs.list_orphans(&[shared.node]).await?;
+    let count = orphans.len();
+    for leg in orphans {
+        close_orphan(shared, leg).await?;
+    }
+    Ok(count)
+}
+
+async fn close_orphan(shared: &Arc<Shared>, leg: Leg) -> Result<(), EngineError> {
+    let stored = shared.ports.run_log.read(leg.id, 0, u32::MAX).await?;
+    let prior = prior_parts(shared, &leg).await?;
+    let log = LegLog::new(leg.id, leg.opened_at_ms, Arc::clone(&shared.held_bytes));
+    let mut last = 0;
+    if stored.is_empty() {
+        last = log.push(leg.opened_at_ms, send::opening_event(&leg), None);
+    }
+    for event in stored {
+        last = log.push(event.at_ms, event.kind, event.raw);
+    }
+    let live = Arc::new(LiveLeg::new(leg, log));
+    live.log.show(last, false);
+    let writer = Writer::new(shared, &live, prior);
+    end(writer, last, RunError::Interrupted).await;
+    Ok(())
+}
+
+/// Closes a leg of this node whose task is gone, as failed.
+pub(super) async fn close_live(shared: &Shared, live: &Arc<LiveLeg>, error: RunError) {
+    let writer = Writer::new(shared, live, Vec::new());
+    let last = writer.fold().last_n();
+    end(writer, last, error).await;
+}
+
+/// A leg whose closing event was flushed but whose close was not stored ends as that event says: it was never shown,
+/// but it is what happened.
+async fn end(writer: Writer<'_>, last: u32, error: RunError) {
+    if writer.fold().closing().is_some() {
+        writer.close_as_folded(last).await;
+    } else {
+        writer.close(End::failed(error), None).await;
+    }
+}
+
+/// The parts that earlier legs of the run wrote.
+async fn prior_parts(shared: &Shared, leg: &Leg) -> Result<Vec<Part>, EngineError> {
+    let message = shared.ports.messages.find_message(leg.message).await?;
+    let parts = message
+        .map(|message| message.body.parts)
+        .unwrap_or_default();
+    Ok(parts
+        .into_iter()
+        .filter(|part| part.leg != Some(leg.id))
+        .collect())
+}

@@ -1,0 +1,235 @@
+//! Sending: one message stored, one leg opened, one task begun.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use serde_json::Value;
+use token_budget::{Turn, whole_budget};
+use tokio::sync::oneshot;
+
+use super::{Lane, Shared, leg, live::LiveLeg, log::LegLog, prompt, recover, title};
+use crate::{
+    access::Owner,
+    conversation::NewConversation,
+    error::EngineError,
+    event::EventKind,
+    id::{ConversationId, LegId, MessageId, RunId},
+    message::{MessageBody, NewMessage, PartContent, Role},
+    ports::{IdempotencyKey, LegRef, OpenLeg, Opened, Policy, Refusal},
+    run::{Leg, LegSettings, RunError, RunStatus, StopCause},
+};
+
+/// A message to store and to answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Send {
+    /// Who sends it; must own the conversation.
+    pub caller: Owner,
+    /// Where.
+    pub conversation: ConversationId,
+    /// What to make the conversation of if it is not there; `None` refuses.
+    pub create: Option<NewConversation>,
+    /// The message.
+    pub input: SendInput,
+    /// What becomes of an active run.
+    pub policy: Policy,
+    /// What the leg is resolved to.
+    pub settings: LegSettings,
+    /// What the dialect wants back with the leg, opaque.
+    pub echo: Option<Value>,
+    /// The client's key under which a repeat gives the first outcome.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// What a person says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SendInput {
+    /// The message's id. One that the conversation has already is an edit: that message and all after it are deleted,
+    /// and this one takes their place.
+    pub id: MessageId,
+    /// Its parts, at least one.
+    pub parts: Vec<PartContent>,
+}
+
+/// What a send came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sent {
+    /// The leg that answers, its opening snapshot.
+    pub leg: Leg,
+    /// Whether this is the outcome of an earlier send with the same key.
+    pub repeated: bool,
+}
+
+pub(super) async fn send(shared: &Arc<Shared>, send: Send) -> Result<Sent, EngineError> {
+    if shared.draining.load(Ordering::Acquire)
+        || shared.held_bytes.load(Ordering::Relaxed) > shared.settings.max_live_bytes
+    {
+        return Err(EngineError::Unavailable);
+    }
+    // A caller that goes away must not leave a leg in the store that nobody works on.
+    let shared = Arc::clone(shared);
+    let home = shared.home.clone();
+    let tracker = shared.work.clone();
+    let command = tracker.spawn_on(async move { open(&shared, send).await }, &home);
+    match command.await {
+        Ok(outcome) => outcome,
+        Err(_gone) => Err(EngineError::Unavailable),
+    }
+}
+
+async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, EngineError> {
+    let ids = &shared.ports.ids;
+    let at_ms = shared.ports.clock.now_ms();
+    let input = count_input(&send, at_ms).await?;
+    let open = OpenLeg {
+        conversation: send.conversation,
+        caller: send.caller,
+        create: send.create,
+        cut_from: Some(send.input.id),
+        input: vec![input],
+        run: RunId::new(ids.ordered()),
+        leg: LegId::new(ids.random()),
+        answer: MessageId::new(ids.ordered()),
+        policy: send.policy,
+        settings: send.settings,
+        echo: send.echo,
+        node: shared.node,
+        key: send.key,
+        at_ms,
+    };
+    let _turn = shared.turns.take(open.conversation).await;
+    let fresh = match shared.ports.conversations.open_leg(open.clone()).await? {
+        Opened::Fresh(fresh) => fresh,
+        Opened::Repeated(first) => return repeated(shared, first).await,
+        Opened::Refused(refusal) => return Err(refused(refusal)),
+    };
+    for dropped in &fresh.dropped {
+        shared.tell(dropped.leg, StopCause::Dropped);
+    }
+    if let Some(predecessor) = &fresh.predecessor {
+        shared.tell(predecessor.leg, StopCause::Replaced);
+    }
+    let leg = Leg {
+        id: open.leg,
+        run: open.run,
+        index: 0,
+        conversation: open.conversation,
+        message: open.answer,
+        message_seq: fresh.answer_seq,
+        node: open.node,
+        epoch: fresh.epoch,
+        opened_at_ms: at_ms,
+        settings: open.settings,
+        echo: open.echo,
+        status: RunStatus::Queued,
+        error: None,
+        closed_at_ms: None,
+    };
+    let live = begin(shared, leg.clone());
+    let title = (fresh.created && fresh.conversation.title.is_none())
+        .then(|| title::begin(shared, &open.input, open.conversation))
+        .flatten();
+    start(shared, live, title);
+    Ok(Sent {
+        leg,
+        repeated: false,
+    })
+}
+
+/// Checks that the new message can be answered at all, and counts it, once in its life.
+async fn count_input(send: &Send, at_ms: i64) -> Result<NewMessage, EngineError> {
+    let encoding = prompt::encoding_of(&send.settings);
+    let mut body = MessageBody::default();
+    for (ordinal, content) in (0..).zip(send.input.parts.iter().cloned()) {
+        body.parts.push(crate::message::Part {
+            ordinal,
+            leg: None,
+            step: None,
+            status: crate::message::PartStatus::Completed,
+            started_at_ms: at_ms,
+            finished_at_ms: Some(at_ms),
+            alias: None,
+            content,
+        });
+    }
+    let cost = prompt::counted_cost(&body, Role::User, encoding).await;
+    let pinned = send.settings.system.as_deref().map_or(0, |text| {
+        token_budget::message_cost(encoding, "system", text, None)
+    });
+    let turn = Turn {
+        pinned,
+        live: &[],
+        new: cost.tokens,
+    };
+    whole_budget(send.settings.prompt_budget, &turn).map_err(|too_long| EngineError::TooLong {
+        needed: too_long.needed.into(),
+        allowed: too_long.allowed.into(),
+    })?;
+    body.costs = vec![cost];
+    Ok(NewMessage {
+        id: send.input.id,
+        role: Role::User,
+        body,
+    })
+}
+
+/// Puts a leg that was just opened into the registry, with its opening event shown.
+fn begin(shared: &Arc<Shared>, leg: Leg) -> Arc<LiveLeg> {
+    let log = LegLog::new(leg.id, leg.opened_at_ms, Arc::clone(&shared.held_bytes));
+    let opened = opening_event(&leg);
+    let n = log.push(leg.opened_at_ms, opened, None);
+    let live = Arc::new(LiveLeg::new(leg, log));
+    live.log.show(n, false);
+    shared.live.insert(&live);
+    shared.flusher.note(&live.log, 0);
+    live
+}
+
+/// The first event of a leg: a function of its opening snapshot alone.
+pub(super) const fn opening_event(leg: &Leg) -> EventKind {
+    EventKind::LegOpened {
+        run: leg.run,
+        index: leg.index,
+        message: leg.message,
+        answers: Vec::new(),
+    }
+}
+
+/// Sets a leg's task to work on the next lane. Should the task panic, the leg is closed as failed.
+fn start(shared: &Arc<Shared>, live: Arc<LiveLeg>, title: Option<oneshot::Receiver<String>>) {
+    let task_shared = Arc::clone(shared);
+    let Some(Lane { handle, model }) = shared.lane() else {
+        let task =
+            async move { recover::close_live(&task_shared, &live, RunError::Internal).await };
+        shared.work.spawn_on(task, &shared.home);
+        return;
+    };
+    let model = Arc::clone(model);
+    let task = async move {
+        let work = leg::work(&task_shared, &live, model.as_ref(), Vec::new(), title);
+        if leg::unwind_safe(work).await.is_err() {
+            tracing::error!(leg = %live.leg.id, "a leg's task panicked");
+            recover::close_live(&task_shared, &live, RunError::Internal).await;
+        }
+    };
+    shared.work.spawn_on(task, handle);
+}
+
+async fn repeated(shared: &Shared, first: LegRef) -> Result<Sent, EngineError> {
+    match shared.ports.runs.find_leg(first.leg).await? {
+        Some(leg) => Ok(Sent {
+            leg,
+            repeated: true,
+        }),
+        None => Err(EngineError::NotFound { what: "run" }),
+    }
+}
+
+const fn refused(refusal: Refusal) -> EngineError {
+    match refusal {
+        Refusal::NotFound => EngineError::NotFound {
+            what: "conversation",
+        },
+        Refusal::Forbidden => EngineError::Forbidden,
+        Refusal::MessageTaken => EngineError::MessageTaken,
+        Refusal::Busy => EngineError::Busy,
+    }
+}

@@ -1,0 +1,276 @@
+//! Writes one leg: events into its log, what they come to into a fold, and the leg's close into the store.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::sleep;
+
+use super::{Shared, live::LiveLeg, prompt};
+use crate::{
+    codec,
+    event::{EventKind, Field, RunEvent},
+    fold::{self, Fold},
+    message::{MessageBody, Part, PartContent, PartStatus, Role},
+    ports::{AnswerRecord, Checkpoint, CloseLeg, Closed, Signal},
+    run::{Outcome, RunError, Usage},
+};
+
+/// Upstream reads pause while this much text of a leg waits for the store.
+const UNFLUSHED_BYTES: usize = 256 * 1024;
+/// A seal of more text than this is packed off the lanes.
+const LARGE_SEAL_BYTES: usize = 64 * 1024;
+/// How long to wait before a close that the store failed is tried again: doubled each time, up to the second.
+const CLOSE_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// The close of a run, as its task decides it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub(super) outcome: Outcome,
+    pub(super) error: Option<RunError>,
+    pub(super) retry_after_ms: Option<u64>,
+}
+
+impl End {
+    pub(super) const COMPLETED: Self = Self::of(Outcome::Completed, None);
+    pub(super) const CANCELLED: Self = Self::of(Outcome::Cancelled, None);
+
+    pub(super) const fn failed(error: RunError) -> Self {
+        Self::of(Outcome::Failed, Some(error))
+    }
+
+    pub(super) const fn incomplete(error: RunError) -> Self {
+        Self::of(Outcome::Incomplete, Some(error))
+    }
+
+    const fn of(outcome: Outcome, error: Option<RunError>) -> Self {
+        Self {
+            outcome,
+            error,
+            retry_after_ms: None,
+        }
+    }
+}
+
+/// The leg was closed or deleted by someone else: its task ends at once.
+#[derive(Debug)]
+pub(super) struct Lost;
+
+pub(super) struct Writer<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) live: &'a Arc<LiveLeg>,
+    fold: Fold,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer that goes on from what the log holds already.
+    pub(super) fn new(shared: &'a Shared, live: &'a Arc<LiveLeg>, prior: Vec<Part>) -> Self {
+        let mut fold = Fold::new(live.leg.id, prior);
+        for event in live.log.read_all() {
+            fold.apply(&event);
+        }
+        Self { shared, live, fold }
+    }
+
+    pub(super) const fn fold(&self) -> &Fold {
+        &self.fold
+    }
+
+    /// Appends an event and shows it; it becomes durable with the next flush.
+    pub(super) fn push(&mut self, kind: EventKind, raw: Option<Arc<str>>) {
+        let n = self.push_hidden(kind, raw);
+        self.live.log.show(n, false);
+        self.shared.flusher.note(&self.live.log, 0);
+    }
+
+    /// Appends an event that is not shown yet.
+    pub(super) fn push_hidden(&mut self, kind: EventKind, raw: Option<Arc<str>>) -> u32 {
+        let at_ms = self.shared.ports.clock.now_ms();
+        let n = self.live.log.push(at_ms, kind.clone(), raw.clone());
+        self.fold.apply(&RunEvent {
+            n,
+            at_ms,
+            kind,
+            raw,
+        });
+        n
+    }
+
+    /// Appends text to a part and shows it. Waits only while the store is far behind.
+    pub(super) async fn push_delta(&mut self, part: u32, field: Field, text: &str) {
+        let at_ms = self.shared.ports.clock.now_ms();
+        let (n, unflushed) = self.live.log.push_delta(at_ms, part, field, text);
+        self.fold.grow(n, part, field, text);
+        self.shared.flusher.note(&self.live.log, text.len());
+        if unflushed > UNFLUSHED_BYTES {
+            tokio::select! {
+                () = self.shared.flusher.commit(&self.live.log, n) => {}
+                () = self.live.stopped() => {}
+            }
+        }
+    }
+
+    /// Finishes a part as it is now.
+    pub(super) fn finish_part(&mut self, ordinal: u32, status: PartStatus) {
+        if let Some(kind) = self.fold.finish_part(ordinal, status) {
+            self.push(kind, None);
+        }
+    }
+
+    /// Makes everything so far durable, the answer's record included, and then shows it.
+    pub(super) async fn commit(&mut self) -> Result<(), Lost> {
+        let n = self.fold.last_n();
+        self.shared.flusher.commit(&self.live.log, n).await;
+        if let Some(body) = self.body().await {
+            let checkpoint = Checkpoint {
+                leg: self.live.leg.id,
+                epoch: self.live.leg.epoch,
+                status: self.fold.status(),
+                answer: Some(self.record(body)),
+            };
+            // Its events are durable already: a record that the store cannot take now is written at the close.
+            match self.shared.ports.runs.checkpoint(checkpoint).await {
+                Ok(Closed::Done) => {}
+                Ok(Closed::Lost) => return Err(Lost),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, leg = %self.live.leg.id, "an answer's record waits for the store");
+                }
+            }
+        }
+        self.live.log.show(n, false);
+        self.shared
+            .ports
+            .signals
+            .ring(Signal::LegAdvanced(self.live.leg.id));
+        Ok(())
+    }
+
+    /// Closes the leg and its run: finishes open parts, stores answer, seal and status at once, then shows the end.
+    pub(super) async fn close(mut self, end: End, estimate: Option<Usage>) {
+        let finished = match end.outcome {
+            Outcome::Completed => PartStatus::Completed,
+            Outcome::Failed | Outcome::Cancelled | Outcome::Incomplete | Outcome::Expired => {
+                PartStatus::Incomplete
+            }
+        };
+        for ordinal in self.fold.open_parts() {
+            if let Some(kind) = self.fold.finish_part(ordinal, finished) {
+                self.push_hidden(kind, None);
+            }
+        }
+        let n = self.push_hidden(
+            EventKind::Ended {
+                outcome: end.outcome,
+                error: end.error,
+                retry_after_ms: end.retry_after_ms,
+                usage: self.fold.usage().or(estimate),
+            },
+            None,
+        );
+        self.close_as_folded(n).await;
+    }
+
+    /// Closes a leg whose log already holds the closing event, number `n`.
+    pub(super) async fn close_as_folded(self, n: u32) {
+        let answer = self.body().await.map(|body| self.record(body));
+        let leg = &self.live.leg;
+        let seal = match self.seal().await {
+            Ok(seal) => seal,
+            Err(error) => {
+                // Events that we made ourselves are always encodable; should one not be, the text is in the message.
+                tracing::error!(error = &error as &dyn std::error::Error, leg = %leg.id, "a leg's events cannot be sealed");
+                Vec::new()
+            }
+        };
+        let close = CloseLeg {
+            leg: leg.id,
+            epoch: leg.epoch,
+            status: self.fold.status(),
+            error: match self.fold.closing() {
+                Some(fold::Closing::Ended(_, error)) => error,
+                Some(fold::Closing::Paused) | None => None,
+            },
+            answer,
+            seal,
+            at_ms: self.shared.ports.clock.now_ms(),
+        };
+        let mut wait = CLOSE_RETRY.0;
+        let closed = loop {
+            match self.shared.ports.runs.close_leg(close.clone()).await {
+                Ok(closed) => break closed,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, leg = %leg.id, "a leg's close waits for the store");
+                    sleep(wait).await;
+                    wait = (wait * 2).min(CLOSE_RETRY.1);
+                }
+            }
+        };
+        let n = match closed {
+            Closed::Done => n,
+            Closed::Lost => self.adopt_close(n).await,
+        };
+        self.live.log.show(n, true);
+        self.shared.live.remove(leg.id);
+        self.shared.ports.signals.ring(Signal::LegAdvanced(leg.id));
+        self.shared
+            .ports
+            .signals
+            .ring(Signal::SlotFreed(leg.conversation));
+    }
+
+    /// The end that someone else gave this leg, in place of ours. A leg that was deleted keeps ours, for its readers.
+    async fn adopt_close(&self, n: u32) -> u32 {
+        let shown = self.live.log.seen().n;
+        match self
+            .shared
+            .ports
+            .run_log
+            .read(self.live.leg.id, shown, u32::MAX)
+            .await
+        {
+            Ok(theirs) if theirs.last().is_some_and(|event| event.kind.is_closing()) => {
+                self.live.log.replace_hidden(theirs)
+            }
+            Ok(_) => n,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, leg = %self.live.leg.id, "the end of a leg that was lost cannot be read");
+                n
+            }
+        }
+    }
+
+    async fn body(&self) -> Option<MessageBody> {
+        let mut body = self.fold.body(&self.live.leg)?;
+        let encoding = prompt::encoding_of(&self.live.leg.settings);
+        body.costs = vec![prompt::counted_cost(&body, Role::Assistant, encoding).await];
+        Some(body)
+    }
+
+    fn record(&self, body: MessageBody) -> AnswerRecord {
+        AnswerRecord {
+            id: self.live.leg.message,
+            created_at_ms: self.live.leg.opened_at_ms,
+            body,
+        }
+    }
+
+    async fn seal(&self) -> Result<Vec<u8>, codec::CodecError> {
+        let events = self.live.log.read_all();
+        if self.live.log.text_bytes() <= LARGE_SEAL_BYTES {
+            return codec::encode_seal(&events);
+        }
+        match tokio::task::spawn_blocking(move || codec::encode_seal(&events)).await {
+            Ok(seal) => seal,
+            Err(_gone) => codec::encode_seal(&self.live.log.read_all()),
+        }
+    }
+}
+
+/// An empty part that a model's text of this sort begins.
+pub(super) const fn head_of(field: Field) -> PartContent {
+    match field {
+        Field::Refusal => PartContent::Refusal {
+            text: String::new(),
+        },
+        Field::Reasoning(_) | Field::Summary(_) => PartContent::reasoning(),
+        Field::Text | Field::Arguments | Field::Code => PartContent::text(),
+    }
+}
