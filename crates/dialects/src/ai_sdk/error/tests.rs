@@ -1,0 +1,79 @@
+use std::fmt::Write as _;
+
+use super::*;
+
+fn json(body: &[u8]) -> String {
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+#[test]
+fn every_code_has_its_status() {
+    let mut table = String::new();
+    for kind in ErrorKind::ALL {
+        let codes: Vec<String> = Surface::ALL
+            .iter()
+            .map(|surface| ApiError::new(kind, *surface).to_string())
+            .collect();
+        writeln!(table, "{} {}", kind.status(), codes.join(" ")).unwrap();
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn every_engine_error_has_its_answer_on_every_surface() {
+    let fault = || Box::<dyn std::error::Error + Send + Sync>::from("the disk is full");
+    let errors = [
+        EngineError::NotFound {
+            what: "conversation",
+        },
+        EngineError::Forbidden,
+        EngineError::MessageTaken,
+        EngineError::Busy,
+        EngineError::TooLong {
+            needed: 9000,
+            allowed: 8000,
+        },
+        EngineError::Unavailable,
+        EngineError::Store(StoreError::Unavailable(fault())),
+        EngineError::Store(StoreError::Corrupt {
+            what: "message",
+            source: fault(),
+        }),
+        EngineError::Store(StoreError::Fatal(fault())),
+    ];
+    let mut table = String::new();
+    for error in &errors {
+        for surface in [Surface::Chat, Surface::Document] {
+            let told = ApiError::from_engine(error, surface);
+            let body = json(&told.body(Some("r1")).to_json());
+            assert!(!body.contains("disk"), "{body}");
+            writeln!(table, "{error} -> {} {body}", told.status()).unwrap();
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn a_bad_request_says_which_parameter() {
+    let error = ApiError::from(InvalidRequest {
+        cause: "id: a UUID is accepted".to_owned(),
+    });
+    assert_eq!(error.status(), 400);
+    insta::assert_snapshot!(json(&error.body(Some("r1")).to_json()));
+    insta::assert_snapshot!(json(&error.body(None).with_error().to_json()));
+}
+
+#[test]
+fn absence_can_be_hidden() {
+    let hidden = ApiError::new(ErrorKind::NotFound, Surface::Chat).hiding_absence();
+    assert_eq!(hidden, ApiError::new(ErrorKind::Forbidden, Surface::Chat));
+    let other = ApiError::new(ErrorKind::Offline, Surface::Chat);
+    assert_eq!(other.clone().hiding_absence(), other);
+}
+
+#[test]
+fn a_request_that_reached_no_route_suits_every_frontend() {
+    insta::assert_snapshot!(json(&PathErrorBody::unknown_path("r1").to_json()));
+    insta::assert_snapshot!(json(&PathErrorBody::wrong_method("r1").to_json()));
+    insta::assert_snapshot!(json(&PathErrorBody::too_large(4096, "r1").to_json()));
+}

@@ -1,0 +1,186 @@
+//! A stored message's parts as the `useChat` hook holds them.
+
+use std::borrow::Cow;
+
+use chat_core::{
+    id::LegId,
+    message::{Call, Message, Part, PartContent, PartStatus, Role, ToolResult},
+};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::super::event::{CUT_SHORT, DENIED, NOT_JSON, SECTION_BREAK, SOURCE_PREFIX, input};
+use crate::ids;
+
+/// A part of a message. `type` says which of the other keys are there; no key is ever `null` for being absent.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UiPart {
+    /// `step-start`, `text`, `reasoning`, `file`, `source-url`, `tool-<name>` or `data-<name>`.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    pub kind: Cow<'static, str>,
+    /// The text of a text or a reasoning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The id of a tool call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
+    /// Of a text or a reasoning, `done`; of a tool call, `input-available`, `output-available` or `output-error`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub state: Option<&'static str>,
+    /// The arguments of a tool call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub input: Option<Value>,
+    /// The arguments of a tool call as the model wrote them, where they are not valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw_input: Option<String>,
+    /// What a tool call gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub output: Option<Value>,
+    /// Why a tool call failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_text: Option<String>,
+    /// The media type of a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// The name of a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The id of a source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<String>,
+    /// Where a file or a source is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The title of a source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The id of a data part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The data of a data part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub data: Option<Value>,
+}
+
+/// The parts that are shown of a message.
+pub(super) fn of(message: &Message) -> Vec<UiPart> {
+    let parts = &message.body.parts;
+    let mut shown = Vec::with_capacity(parts.len() + 1);
+    let mut last_step: Option<(Option<LegId>, u32)> = None;
+    for part in parts {
+        let Some(ui) = ui_part(message, part) else {
+            continue;
+        };
+        // A leg's steps are never another leg's, though a run that continues a message counts from 0 again.
+        let step = part.step.map(|step| (part.leg, step));
+        if message.role == Role::Assistant && step.is_some() && step != last_step {
+            shown.push(UiPart {
+                kind: "step-start".into(),
+                ..UiPart::default()
+            });
+            last_step = step;
+        }
+        shown.push(ui);
+    }
+    shown
+}
+
+fn ui_part(message: &Message, part: &Part) -> Option<UiPart> {
+    match &part.content {
+        PartContent::Text { text, .. } | PartContent::Refusal { text } => {
+            prose("text", text.clone())
+        }
+        PartContent::Reasoning { summary, text, .. } => {
+            let sections: Vec<&str> = summary
+                .iter()
+                .chain(text)
+                .map(String::as_str)
+                .filter(|section| !section.is_empty())
+                .collect();
+            prose("reasoning", sections.join(SECTION_BREAK))
+        }
+        PartContent::Call(call) => Some(tool(message, part, call)),
+        PartContent::File {
+            media_type,
+            name,
+            url,
+        } => Some(UiPart {
+            kind: "file".into(),
+            media_type: Some(media_type.clone()),
+            name: name.clone(),
+            url: Some(url.clone()),
+            ..UiPart::default()
+        }),
+        PartContent::Source { url, title } => Some(UiPart {
+            kind: "source-url".into(),
+            source_id: Some(ids::encode(SOURCE_PREFIX, message.id.uuid(), part.ordinal)),
+            url: Some(url.clone()),
+            title: title.clone(),
+            ..UiPart::default()
+        }),
+        PartContent::Data { name, id, data } => Some(UiPart {
+            kind: format!("data-{name}").into(),
+            id: id.clone(),
+            data: Some(data.clone()),
+            ..UiPart::default()
+        }),
+        // An output stands with its call.
+        PartContent::CallOutput { .. }
+        | PartContent::ToolList { .. }
+        | PartContent::Opaque { .. } => None,
+    }
+}
+
+fn prose(kind: &'static str, text: String) -> Option<UiPart> {
+    (!text.is_empty()).then(|| UiPart {
+        kind: kind.into(),
+        text: Some(text),
+        // A stored part that is not done shows as an endless "thinking".
+        state: Some("done"),
+        ..UiPart::default()
+    })
+}
+
+fn tool(message: &Message, part: &Part, call: &Call) -> UiPart {
+    let result = message.body.parts.iter().find_map(|other| {
+        if let PartContent::CallOutput { call, result } = &other.content
+            && *call == part.ordinal
+        {
+            Some(result)
+        } else {
+            None
+        }
+    });
+    let whole = part.status == PartStatus::Completed;
+    let input = input(&call.arguments).filter(|_| whole);
+    let raw_input = input.is_none().then(|| call.arguments.clone());
+    let (state, output, error_text) = match result {
+        Some(ToolResult::Output { output }) => ("output-available", Some(output.clone()), None),
+        Some(ToolResult::Error { message }) => ("output-error", None, Some(message.clone())),
+        Some(ToolResult::Denied { reason }) => (
+            "output-error",
+            None,
+            Some(reason.clone().unwrap_or_else(|| DENIED.to_owned())),
+        ),
+        None if !whole => ("output-error", None, Some(CUT_SHORT.to_owned())),
+        None if input.is_none() => ("output-error", None, Some(NOT_JSON.to_owned())),
+        None => ("input-available", None, None),
+    };
+    UiPart {
+        kind: format!("tool-{}", call.name).into(),
+        tool_call_id: Some(call.call_id.clone()),
+        state: Some(state),
+        input,
+        raw_input,
+        output,
+        error_text,
+        ..UiPart::default()
+    }
+}
