@@ -1,29 +1,16 @@
 // @ts-check
 // The open conversation: opening it, sending, stopping, and following an answer until it is done.
 
-import { AnswerFold, outcome, reconcile, textOf } from "./answer.js";
+import { reconcile, textOf } from "./answer.js";
 import { Unreachable } from "./api.js";
 import { uuid } from "./dom.js";
 import { setRoute } from "./route.js";
+import { Run } from "./run.js";
 import { follow } from "./stream.js";
 import { tellTabs } from "./tabs.js";
 import { Watch } from "./watch.js";
 
 /** @typedef {import("./types/shapes.js").Message} Message */
-/** @typedef {import("./types/wire.js").Chunk} Chunk */
-
-/**
- * An answer that is being followed.
- * @typedef {object} Run
- * @property {string} chatId
- * @property {AbortController} abort ends the reading; the server goes on
- * @property {AnswerFold | null} fold
- * @property {Message | null} base the answer's message as it was before this run, for when the run is read anew
- * @property {boolean} sends whether this tab has sent the message that is answered
- * @property {boolean} opened whether the server has taken the request
- * @property {boolean} stopWanted
- * @property {boolean} ended
- */
 
 /** How long a stopped answer may take to end before the page stops waiting for it. */
 const STOP_PATIENCE_MS = 5_000;
@@ -87,9 +74,8 @@ export class Chat {
   async send(text) {
     const { state } = this.store;
     const chatId = state.chatId ?? uuid();
-    const running = this.#run?.fold?.message;
+    this.#run?.replaced();
     this.#leave();
-    if (running) running.metadata = { ...running.metadata, status: "stopped" };
     if (state.chatId === null) {
       this.store.set({ chatId });
       setRoute(chatId);
@@ -123,13 +109,15 @@ export class Chat {
   }
 
   /**
-   * Looks for what another tab has announced.
+   * Joins an answer that another tab has announced.
    * @param {string} chatId
+   * @param {string} question the id of the message that is answered
    */
-  async announced(chatId) {
+  async announced(chatId, question) {
     if (this.store.state.chatId !== chatId) return;
     if (this.#run) {
-      this.#another = true;
+      // The server may have told first, and the answer is being followed already.
+      if (!this.store.state.messages.some((message) => message.id === question)) this.#another = true;
       return;
     }
     await this.#join(chatId, null);
@@ -175,25 +163,9 @@ export class Chat {
    * @param {Response | null} [ready] a stream that is open already
    */
   async #follow(chatId, question, ready = null) {
-    /** @type {Run} */
-    const run = {
-      chatId,
-      abort: new AbortController(),
-      fold: null,
-      base: null,
-      sends: question !== null,
-      opened: false,
-      stopWanted: false,
-      ended: false,
-    };
+    const run = new Run(this.store, this.history, chatId, question);
     this.#run = run;
     this.#watch.stop();
-    const sentAt = question ? performance.now() : null;
-    this.store.set({
-      phase: question ? "sending" : "loading",
-      notice: "",
-      timing: { sentAt, firstAt: null, endedAt: null },
-    });
     const key = uuid();
     const model = this.store.state.info?.model ?? "default";
     /** @type {((signal: AbortSignal) => Promise<Response>) | null} */
@@ -211,11 +183,13 @@ export class Chat {
         signal: run.abort.signal,
         open,
         onOpen: () => this.#opened(run),
-        onChunk: (chunk) => this.#take(run, chunk),
+        onChunk: (chunk) => {
+          if (this.#run === run) run.take(chunk);
+        },
         onLost: () => {
           if (this.#run === run && run.opened) this.store.set({ phase: "reconnecting" });
         },
-        onRestart: () => this.#restart(run),
+        onRestart: () => run.restart(),
       });
     } catch (error) {
       if (this.#run !== run) return;
@@ -228,7 +202,7 @@ export class Chat {
   #opened(run) {
     if (this.#run !== run) return;
     run.opened = true;
-    if (run.sends) tellTabs({ type: "run", chatId: run.chatId });
+    if (run.question) tellTabs({ type: "run", chatId: run.chatId, question: run.question.id });
     if (run.stopWanted) void this.#askToStop(run);
   }
 
@@ -237,7 +211,7 @@ export class Chat {
     setTimeout(() => {
       if (this.#run !== run) return;
       run.abort.abort();
-      this.#mark(run, "stopped");
+      run.mark("stopped");
       void this.#ended(run);
     }, STOP_PATIENCE_MS);
     try {
@@ -251,134 +225,23 @@ export class Chat {
 
   /**
    * @param {Run} run
-   * @param {Chunk} chunk
-   */
-  #take(run, chunk) {
-    if (this.#run !== run) return;
-    const { state } = this.store;
-    if (state.phase === "reconnecting" || state.phase === "sending" || state.phase === "loading") {
-      this.store.set({ phase: run.stopWanted ? "stopping" : "streaming" });
-    }
-    switch (chunk.type) {
-      case "start":
-        if (chunk.messageId) this.#start(run, chunk.messageId);
-        return;
-      case "data-usage":
-        if (run.fold) run.fold.message.metadata = { ...run.fold.message.metadata, usage: chunk.data };
-        this.store.set({ usage: chunk.data });
-        return;
-      case "data-chat-title":
-        this.history.retitle(run.chatId, chunk.data);
-        return;
-      case "data-appendMessage":
-        this.#append(run, JSON.parse(chunk.data));
-        return;
-      case "error":
-        this.#mark(run, "failed", chunk.errorText);
-        return;
-      case "abort":
-        this.#mark(run, "stopped");
-        return;
-      case "finish":
-        this.#stopClock();
-        return;
-    }
-    if (!run.fold || outcome(run.fold.message)) return;
-    if (run.fold.apply(chunk)) {
-      const { timing } = state;
-      if (timing && timing.firstAt === null) this.store.set({ timing: { ...timing, firstAt: performance.now() } });
-    }
-    this.store.set({ messages: state.messages });
-  }
-
-  /**
-   * @param {Run} run
-   * @param {string} id
-   */
-  #start(run, id) {
-    const messages = this.store.state.messages.filter((message) => !message.local || message.role === "user");
-    let message = messages.find((each) => each.id === id);
-    if (!message) {
-      message = { id, role: "assistant", parts: [], metadata: {} };
-      messages.push(message);
-    }
-    message.metadata = { ...message.metadata, status: "streaming" };
-    run.base ??= { ...message, parts: [...message.parts] };
-    run.fold = new AnswerFold(message);
-    this.store.set({ messages });
-  }
-
-  /** Forgets what was read of the answer, because it will be read again from its first chunk. @param {Run} run */
-  #restart(run) {
-    if (run.fold && run.base) run.fold.message.parts = [...run.base.parts];
-    run.fold = null;
-    run.base = null;
-  }
-
-  /**
-   * Shows an answer that ended before the page could join it.
-   * @param {Run} run
-   * @param {Message} row
-   */
-  #append(run, row) {
-    const messages = reconcile([row], this.store.state.messages.filter((message) => message.id === row.id));
-    const others = this.store.state.messages.filter((message) => message.id !== row.id && message !== run.fold?.message);
-    this.store.set({ messages: [...others, ...messages] });
-    run.fold = null;
-  }
-
-  /**
-   * Marks how the answer ended. An answer that never started gets a message of its own to say so.
-   * @param {Run} run
-   * @param {string} status
-   * @param {string} [error]
-   */
-  #mark(run, status, error) {
-    run.fold?.close();
-    const { messages } = this.store.state;
-    let message = run.fold?.message;
-    if (!message) {
-      message = { id: uuid(), role: "assistant", parts: [], metadata: {}, local: true };
-      messages.push(message);
-    }
-    message.metadata = { ...message.metadata, status, ...(error ? { error } : {}) };
-    this.#stopClock();
-    this.store.set({ messages });
-  }
-
-  /**
-   * @param {Run} run
    * @param {unknown} error
    */
   #refused(run, error) {
     // A run that was only joined and is not there any more is no failure; the stored messages tell what became of it.
-    if (!run.sends && !(error instanceof Unreachable)) return;
+    if (!run.question && !(error instanceof Unreachable)) return;
     const sentence = error instanceof Error ? error.message : String(error);
-    this.#mark(run, "failed", sentence);
-  }
-
-  #stopClock() {
-    const { timing } = this.store.state;
-    if (timing && timing.endedAt === null) this.store.set({ timing: { ...timing, endedAt: performance.now() } });
+    run.mark("failed", sentence);
   }
 
   /** @param {Run} run */
   async #ended(run) {
     if (run.ended) return;
     run.ended = true;
-    this.#stopClock();
-    run.fold?.close();
-    const message = run.fold?.message;
-    if (message?.metadata?.status === "streaming") message.metadata = { ...message.metadata, status: "completed" };
-    const ending = message ? outcome(message) : null;
     this.#run = null;
-    this.store.set({
-      messages: this.store.state.messages,
-      phase: "idle",
-      notice: ending?.kind === "stopped" ? "Stopped" : "",
-    });
+    run.end();
     await this.#sync(run.chatId);
-    if (run.sends) {
+    if (run.question) {
       tellTabs({ type: "changed", chatId: run.chatId });
       void this.history.refresh();
     }

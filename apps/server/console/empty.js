@@ -73,8 +73,8 @@ function drawBanner(info) {
     h("strong", {}, "Demo model."),
     " Set ",
     h("code", {}, variable),
-    ", or ",
+    " (or ",
     h("code", {}, "OPENAI_BASE_URL"),
-    " for a server of your own, and restart for real answers.",
+    ") and restart Skein for real answers.",
   );
 }

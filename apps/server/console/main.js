@@ -148,7 +148,7 @@ onTabs((message) => {
     return;
   }
   void conversations.refresh();
-  if (message.type === "run") void chat.announced(message.chatId);
+  if (message.type === "run") void chat.announced(message.chatId, message.question);
 });
 api.onUser = (user, fresh) => {
   store.set({ user });

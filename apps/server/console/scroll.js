@@ -18,6 +18,7 @@ export class FollowEnd {
    */
   constructor(scroller, content, button) {
     this.scroller = scroller;
+    this.content = content;
     this.button = button;
     // The browser moves a scroller too, when something above changes its size; only the reader's own moves count as leaving.
     const reader = () => (this.#readerUntil = performance.now() + READER_MS);
@@ -39,12 +40,17 @@ export class FollowEnd {
   toEnd() {
     this.#readerUntil = 0;
     this.#set(true);
-    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#pin();
   }
 
   #sized() {
-    if (this.#following) this.scroller.scrollTop = this.scroller.scrollHeight;
+    if (this.#following) this.#pin();
     this.#show();
+  }
+
+  /** Without content there is no end to follow; what stands in its place is read from its beginning. */
+  #pin() {
+    this.scroller.scrollTop = this.content.clientHeight > 0 ? this.scroller.scrollHeight : 0;
   }
 
   #scrolled() {
@@ -68,6 +74,6 @@ export class FollowEnd {
   }
 
   #show() {
-    this.button.hidden = this.#following || this.#away() <= NEAR;
+    this.button.hidden = this.#following || this.#away() <= NEAR || this.content.clientHeight === 0;
   }
 }
