@@ -2,14 +2,23 @@
 //!
 //! Its rules are numbered in `docs/wire/ai-sdk.md`.
 
+pub mod chunks;
 pub mod error;
 pub mod event;
+pub mod history;
 pub mod request;
+pub mod session;
 pub mod view;
+mod words;
 
+pub use chunks::AiSdkChunks;
 pub use error::{ApiError, ErrorBody, ErrorKind, PathErrorBody, Surface};
-pub use event::{AiSdkChunks, AiSdkEncoder, error_text};
+pub use event::AiSdkEncoder;
+pub use history::{HistoryFrom, HistoryRequest};
 pub use request::{ChatRequest, InvalidRequest, SendMessage, decode};
+pub use session::{TokenResponse, UserKind, UserView};
 pub use view::{
-    ChatRow, HistoryResponse, MessageRow, MessagesResponse, UiMessage, append_message, timestamp,
+    ChatRow, HistoryResponse, MessageRow, MessagesResponse, StopResponse, UiMessage,
+    append_message, timestamp,
 };
+pub use words::error_text;

@@ -3,7 +3,7 @@
 use chat_core::event::RunEvent;
 use serde::Serialize;
 
-/// What a heartbeat is: a comment, which is no frame and has no number.
+/// What a heartbeat is: a comment, which is no frame and has no number (`docs/wire/ai-sdk.md` W4).
 pub const HEARTBEAT: &[u8] = b": keep-alive\n\n";
 
 /// Turns a leg's events into frames.

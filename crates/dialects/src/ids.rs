@@ -1,7 +1,7 @@
 //! Faces of ids: how a UUID, or a part of what has one, is spelled on a wire.
 //!
 //! A face is a prefix, then the UUID in base 62 at its full width, then, for ordinals above 0, the ordinal in base 62
-//! at its least width. One thing has one spelling: every other one is refused, so that a face can be compared as text.
+//! at its least width (`docs/wire/ai-sdk.md` W52). One thing has one spelling: every other one is refused, so that a face can be compared as text.
 
 use uuid::Uuid;
 

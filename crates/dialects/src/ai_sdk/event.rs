@@ -1,4 +1,4 @@
-//! Run events as the chunks that the AI SDK's stream parser takes (`docs/wire/ai-sdk.md` W1 to W16).
+//! Run events as the chunks that the AI SDK's stream parser takes (`docs/wire/ai-sdk.md` W1 to W3, W7 to W16).
 
 use chat_core::{
     event::{EventKind, Field, RunEvent},
@@ -9,83 +9,20 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::chunk::{chunk, text_json};
-use super::view::UsageView;
+use super::{
+    chunks::AiSdkChunks,
+    view::UsageView,
+    words::{
+        CUT_SHORT, DENIED, NOT_JSON, REASONING_PREFIX, SECTION_BREAK, SOURCE_PREFIX, TEXT_PREFIX,
+        error_text,
+    },
+};
 use crate::{
     frame::{Encoder, FrameSink},
     ids,
 };
 
 mod chunk;
-
-/// Which chunks the frontend's parser knows; an unknown one ends its stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AiSdkChunks {
-    /// Those that every parser from version 5 on knows.
-    #[default]
-    All,
-    /// Those of version 6 too: approvals and denials.
-    V6,
-    /// Those of version 7 too; for now the same as of version 6.
-    V7,
-}
-
-impl AiSdkChunks {
-    /// Reads a setting: `all`, `v6` or `v7`; `None` for any other.
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "all" => Some(Self::All),
-            "v6" => Some(Self::V6),
-            "v7" => Some(Self::V7),
-            _ => None,
-        }
-    }
-
-    const fn has_approvals(self) -> bool {
-        match self {
-            Self::All => false,
-            Self::V6 | Self::V7 => true,
-        }
-    }
-}
-
-/// What a reader is told when an answer fell short. Never holds a word of the upstream's.
-pub const fn error_text(error: Option<RunError>) -> &'static str {
-    match error {
-        Some(RunError::Interrupted) => {
-            "The server was restarted while answering. The text so far was kept; please send your message again."
-        }
-        Some(RunError::UpstreamUnavailable) => {
-            "The model could not be reached. Please try again in a moment."
-        }
-        Some(RunError::UpstreamRejected) => {
-            "The model refused the request. The operator of this chat has to check its settings."
-        }
-        Some(RunError::RateLimited) => "The model is busy. Please try again in a minute.",
-        Some(RunError::Timeout) => "The model stopped answering. Please try again.",
-        Some(RunError::UpstreamBroken) => "The model's answer broke off. Please try again.",
-        Some(RunError::ContentFilter) => "The answer was stopped by a content filter.",
-        Some(RunError::MaxOutputTokens) => "The answer reached its length limit.",
-        Some(RunError::PromptTooLong) => {
-            "The conversation is too long for the model. Please start a new one or shorten your message."
-        }
-        Some(RunError::MaxSteps) => "The answer reached the number of steps it may take.",
-        Some(RunError::TooLarge) => "The answer grew too large and was ended.",
-        Some(RunError::Internal) | None => "Something went wrong on the server. Please try again.",
-    }
-}
-
-/// What a tool call that never came to its end is said to have failed of.
-pub(super) const CUT_SHORT: &str = "The call was cut short.";
-
-/// What a tool call whose arguments are no JSON is said to have failed of.
-pub(super) const NOT_JSON: &str = "The arguments of the call are not valid JSON.";
-
-/// What a denied tool call is said to have failed of, unless its reader gave a reason.
-pub(super) const DENIED: &str = "The call was denied.";
-
-pub(super) const TEXT_PREFIX: &str = "txt_";
-pub(super) const REASONING_PREFIX: &str = "rsn_";
-pub(super) const SOURCE_PREFIX: &str = "src_";
 
 /// Encodes the events of one leg.
 #[derive(Debug)]
@@ -416,9 +353,6 @@ impl Encoder for AiSdkEncoder {
         }
     }
 }
-
-/// What stands between two sections of one reasoning part: a blank line, since the client shows Markdown.
-pub(super) const SECTION_BREAK: &str = "\n\n";
 
 fn call_finished(status: PartStatus, call: &Call, id: &[u8], out: &mut FrameSink) {
     match (status, input(&call.arguments)) {

@@ -1,4 +1,4 @@
-//! The body of `POST /api/chat` (`docs/wire/ai-sdk.md` W20 to W24).
+//! The body of `POST /api/chat` (`docs/wire/ai-sdk.md` W20 to W24, W26).
 
 use chat_core::{
     access::Visibility,

@@ -1,4 +1,4 @@
-//! What the AI SDK chat's routes answer besides streams (`docs/wire/ai-sdk.md` W40 to W49).
+//! What the AI SDK chat's routes answer besides streams (`docs/wire/ai-sdk.md` W17, W40 to W49, W51).
 
 use chat_core::{
     access::{Owner, Visibility},
@@ -11,10 +11,7 @@ use chat_core::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{
-    event::{done, error_text},
-    request::VisibilityName,
-};
+use super::{event::done, request::VisibilityName, words::error_text};
 use crate::frame::{FrameSink, json};
 
 mod parts;
@@ -93,6 +90,13 @@ impl HistoryResponse {
             has_more: page.more,
         }
     }
+}
+
+/// What came of a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct StopResponse {
+    /// Whether an answer was being written that is stopped now.
+    pub stopped: bool,
 }
 
 /// A conversation's messages.

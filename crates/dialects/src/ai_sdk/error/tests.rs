@@ -6,6 +6,7 @@ fn json(body: &[u8]) -> String {
     String::from_utf8(body.to_vec()).unwrap()
 }
 
+// docs/wire/ai-sdk.md W31.
 #[test]
 fn every_code_has_its_status() {
     let mut table = String::new();
@@ -19,6 +20,7 @@ fn every_code_has_its_status() {
     insta::assert_snapshot!(table);
 }
 
+// docs/wire/ai-sdk.md W30, W32.
 #[test]
 fn every_engine_error_has_its_answer_on_every_surface() {
     let fault = || Box::<dyn std::error::Error + Send + Sync>::from("the disk is full");
@@ -53,6 +55,7 @@ fn every_engine_error_has_its_answer_on_every_surface() {
     insta::assert_snapshot!(table);
 }
 
+// docs/wire/ai-sdk.md W30, W34.
 #[test]
 fn a_bad_request_says_which_parameter() {
     let error = ApiError::from(InvalidRequest {
@@ -63,6 +66,7 @@ fn a_bad_request_says_which_parameter() {
     insta::assert_snapshot!(json(&error.body(None).with_error().to_json()));
 }
 
+// docs/wire/ai-sdk.md W33.
 #[test]
 fn absence_can_be_hidden() {
     let hidden = ApiError::new(ErrorKind::NotFound, Surface::Chat).hiding_absence();
@@ -71,6 +75,7 @@ fn absence_can_be_hidden() {
     assert_eq!(other.clone().hiding_absence(), other);
 }
 
+// docs/wire/ai-sdk.md W35.
 #[test]
 fn a_request_that_reached_no_route_suits_every_frontend() {
     insta::assert_snapshot!(json(&PathErrorBody::unknown_path("r1").to_json()));

@@ -179,11 +179,13 @@ fn whole(parts: Vec<EventKind>, end: EventKind) -> Vec<EventKind> {
     opened().into_iter().chain(parts).chain([end]).collect()
 }
 
+// docs/wire/ai-sdk.md W2, W7, W8, W9, W14.
 #[test]
 fn a_plain_answer() {
     insta::assert_snapshot!(encode(&whole(answer(), ended(Outcome::Completed, None))));
 }
 
+// docs/wire/ai-sdk.md W14.
 #[test]
 fn an_answer_of_unknown_cost_has_no_usage() {
     let mut parts = answer();
@@ -214,6 +216,7 @@ fn the_usage_of_the_end_is_the_one_that_is_told() {
     insta::assert_snapshot!(told.lines().rev().nth(1).unwrap());
 }
 
+// docs/wire/ai-sdk.md W10.
 #[test]
 fn reasoning_comes_before_the_text_and_sections_are_kept_apart() {
     let events = whole(
@@ -254,6 +257,7 @@ fn tool_turn(arguments: &str, result: ToolResult) -> Vec<EventKind> {
     )
 }
 
+// docs/wire/ai-sdk.md W8, W11, W12.
 #[test]
 fn a_tool_call_and_its_output_over_two_steps() {
     let events = tool_turn(
@@ -265,6 +269,7 @@ fn a_tool_call_and_its_output_over_two_steps() {
     insta::assert_snapshot!(data(&events, AiSdkChunks::All));
 }
 
+// docs/wire/ai-sdk.md W12.
 #[test]
 fn a_tool_that_fails_is_told_in_place_of_its_output() {
     let events = tool_turn(
@@ -276,6 +281,7 @@ fn a_tool_that_fails_is_told_in_place_of_its_output() {
     insta::assert_snapshot!(data(&events, AiSdkChunks::All));
 }
 
+// docs/wire/ai-sdk.md W11.
 #[test]
 fn broken_arguments_are_an_input_error() {
     let events = tool_turn(
@@ -287,6 +293,7 @@ fn broken_arguments_are_an_input_error() {
     insta::assert_snapshot!(data(&events, AiSdkChunks::All));
 }
 
+// docs/wire/ai-sdk.md W5, W12.
 #[test]
 fn a_denial_is_an_error_to_parsers_that_know_no_denials() {
     let denied = |reason: Option<&str>, chunks| {
@@ -300,6 +307,7 @@ fn a_denial_is_an_error_to_parsers_that_know_no_denials() {
     insta::assert_snapshot!(denied(None, AiSdkChunks::V7));
 }
 
+// docs/wire/ai-sdk.md W5, W15.
 #[test]
 fn an_approval_is_asked_of_parsers_that_know_approvals() {
     let events = whole(
@@ -323,6 +331,7 @@ fn an_approval_is_asked_of_parsers_that_know_approvals() {
     assert!(!data(&events, AiSdkChunks::All).contains("approval"));
 }
 
+// docs/wire/ai-sdk.md W15.
 #[test]
 fn a_stopped_answer_ends_with_a_bare_abort() {
     let mut parts = answer();
@@ -337,6 +346,7 @@ fn a_stopped_answer_ends_with_a_bare_abort() {
     ));
 }
 
+// docs/wire/ai-sdk.md W15.
 #[test]
 fn an_answer_that_fails_midway_ends_with_an_error() {
     let mut parts = answer();
@@ -349,6 +359,7 @@ fn an_answer_that_fails_midway_ends_with_an_error() {
     insta::assert_snapshot!(data(&events, AiSdkChunks::All));
 }
 
+// docs/wire/ai-sdk.md W15.
 #[test]
 fn an_unreachable_model_is_start_error_done() {
     let events = whole(
@@ -358,6 +369,7 @@ fn an_unreachable_model_is_start_error_done() {
     insta::assert_snapshot!(encode(&events));
 }
 
+// docs/wire/ai-sdk.md W14.
 #[test]
 fn an_answer_that_reached_a_limit_is_finished() {
     let mut parts = answer();
@@ -371,6 +383,7 @@ fn an_answer_that_reached_a_limit_is_finished() {
     assert!(told.ends_with("\n[DONE]"));
 }
 
+// docs/wire/ai-sdk.md W9.
 #[test]
 fn a_refusal_is_shown_as_text() {
     let refusal = |text: &str| PartContent::Refusal {
@@ -389,6 +402,7 @@ fn a_refusal_is_shown_as_text() {
     insta::assert_snapshot!(data(&events, AiSdkChunks::All));
 }
 
+// docs/wire/ai-sdk.md W13.
 #[test]
 fn titles_data_files_and_sources_are_told_whole() {
     let file = PartContent::File {
@@ -435,6 +449,7 @@ fn titles_data_files_and_sources_are_told_whole() {
     insta::assert_snapshot!(data(&events, AiSdkChunks::All));
 }
 
+// docs/wire/ai-sdk.md W12, W16.
 #[test]
 fn what_the_client_was_not_told_of_has_no_frames() {
     let silent = [
@@ -463,6 +478,7 @@ fn what_the_client_was_not_told_of_has_no_frames() {
     }
 }
 
+// docs/wire/ai-sdk.md W8.
 #[test]
 fn a_text_that_a_step_left_open_is_closed_by_it() {
     let events = whole(
@@ -482,6 +498,7 @@ fn a_text_that_a_step_left_open_is_closed_by_it() {
     );
 }
 
+// docs/wire/ai-sdk.md W6.
 #[test]
 fn a_reader_who_saw_a_part_gets_the_rest() {
     let events = whole(answer(), ended(Outcome::Completed, None));
@@ -490,6 +507,7 @@ fn a_reader_who_saw_a_part_gets_the_rest() {
     assert_eq!(all, "");
 }
 
+// docs/wire/ai-sdk.md W6.
 #[test]
 fn a_reader_who_saw_more_than_was_kept_is_told_of_the_interruption() {
     let mut parts = answer();
@@ -507,6 +525,7 @@ fn a_reader_who_saw_more_than_was_kept_is_told_of_the_interruption() {
     )));
 }
 
+// docs/wire/ai-sdk.md W15.
 #[test]
 fn every_fault_has_a_sentence_of_its_own() {
     let errors = [

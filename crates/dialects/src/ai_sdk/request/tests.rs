@@ -108,6 +108,7 @@ fn the_described_body_is_the_one_that_is_read() {
     assert_eq!(send.parts.len(), 2);
 }
 
+// docs/wire/ai-sdk.md W24.
 #[test]
 fn model_and_visibility_may_be_left_out() {
     let mut body = with("/selectedChatModel", None);
@@ -118,6 +119,7 @@ fn model_and_visibility_may_be_left_out() {
     assert_eq!((send.model, send.visibility), (None, Visibility::Private));
 }
 
+// docs/wire/ai-sdk.md W20 to W26.
 #[test]
 fn a_fault_is_named_by_the_parameter() {
     let uuid = "a UUID in its 36-character hyphenated form is accepted";
@@ -216,6 +218,7 @@ fn a_fault_is_named_by_the_parameter() {
     }
 }
 
+// docs/wire/ai-sdk.md W22.
 #[test]
 fn a_text_is_counted_as_the_frontend_counts_it() {
     for fits in ["x".repeat(2000), "ü".repeat(2000), "😀".repeat(1000)] {
@@ -226,6 +229,7 @@ fn a_text_is_counted_as_the_frontend_counts_it() {
     }
 }
 
+// docs/wire/ai-sdk.md W22.
 #[test]
 fn a_file_needs_a_known_type_a_name_and_an_absolute_url() {
     let file = |key: &str, value: Value| {
@@ -270,6 +274,7 @@ fn a_file_needs_a_known_type_a_name_and_an_absolute_url() {
     }
 }
 
+// docs/wire/ai-sdk.md W23.
 #[test]
 fn a_whole_conversation_is_taken_for_its_last_user_message() {
     let mut body = with("/message", None);
@@ -294,6 +299,7 @@ fn a_whole_conversation_is_taken_for_its_last_user_message() {
     );
 }
 
+// docs/wire/ai-sdk.md W23.
 #[test]
 fn an_answer_to_an_approval_is_refused_by_name() {
     let mut body = with("/message", None);
@@ -331,6 +337,7 @@ fn what_is_not_one_json_object_is_refused() {
     assert!(decode(&bad_utf8).is_err());
 }
 
+// docs/wire/ai-sdk.md W20.
 #[test]
 fn a_key_that_is_given_twice_is_refused() {
     let body = body().to_string().replacen('{', "{\"id\":\"x\",", 1);
@@ -340,6 +347,7 @@ fn a_key_that_is_given_twice_is_refused() {
     );
 }
 
+// docs/wire/ai-sdk.md W20.
 #[test]
 fn deep_nesting_is_refused_or_passed_over_and_never_fatal() {
     for depth in [100, 10_000, 1_000_000] {
@@ -364,6 +372,7 @@ fn deep_nesting_is_refused_or_passed_over_and_never_fatal() {
     }
 }
 
+// docs/wire/ai-sdk.md W26.
 #[test]
 fn a_fault_says_nothing_of_what_was_sent() {
     let secret = "my-secret-words";

@@ -10,7 +10,10 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::super::event::{CUT_SHORT, DENIED, NOT_JSON, SECTION_BREAK, SOURCE_PREFIX, input};
+use super::super::{
+    event::input,
+    words::{CUT_SHORT, DENIED, NOT_JSON, SECTION_BREAK, SOURCE_PREFIX},
+};
 use crate::ids;
 
 /// A part of a message. `type` says which of the other keys are there; no key is ever `null` for being absent.

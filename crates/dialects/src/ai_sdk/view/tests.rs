@@ -77,6 +77,7 @@ fn shown(message: &Message) -> Value {
 
 const DONE: PartStatus = PartStatus::Completed;
 
+// docs/wire/ai-sdk.md W40.
 #[test]
 fn a_time_has_three_fractional_digits_and_a_z() {
     for (ms, text) in [
@@ -91,6 +92,7 @@ fn a_time_has_three_fractional_digits_and_a_z() {
     assert_eq!(timestamp(i64::MIN), "0001-01-01T00:00:00.000Z");
 }
 
+// docs/wire/ai-sdk.md W41, W42.
 #[test]
 fn a_list_holds_whole_rows_and_says_whether_there_are_more() {
     let mut titled = conversation();
@@ -104,6 +106,7 @@ fn a_list_holds_whole_rows_and_says_whether_there_are_more() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&HistoryResponse::new(&page)).unwrap());
 }
 
+// docs/wire/ai-sdk.md W43.
 #[test]
 fn an_unknown_conversation_is_empty_and_the_callers_own() {
     insta::assert_snapshot!(serde_json::to_string(&MessagesResponse::unknown()).unwrap());
@@ -119,6 +122,7 @@ fn a_stranger_reads_and_does_not_write() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&answer).unwrap());
 }
 
+// docs/wire/ai-sdk.md W44.
 #[test]
 fn a_message_that_is_being_written_is_left_out() {
     let mut answer = message(Role::Assistant, vec![(Some(0), DONE, text("Hi"))]);
@@ -127,8 +131,9 @@ fn a_message_that_is_being_written_is_left_out() {
     assert_eq!(response.messages, Vec::new());
 }
 
+// docs/wire/ai-sdk.md W45, W46, W47.
 #[test]
-fn every_kind_of_part_is_shown_as_the_contract_says() {
+fn every_kind_of_part_has_the_keys_of_its_kind() {
     let answer = message(
         Role::Assistant,
         vec![
@@ -231,6 +236,7 @@ fn a_users_message_has_its_files_and_no_steps() {
     insta::assert_snapshot!(serde_json::to_string(&shown(&sent)["parts"]).unwrap());
 }
 
+// docs/wire/ai-sdk.md W48, W49.
 #[test]
 fn an_answer_that_fell_short_says_why_and_what_it_cost() {
     let mut answer = message(
@@ -250,6 +256,7 @@ fn an_answer_that_fell_short_says_why_and_what_it_cost() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&shown(&answer)).unwrap());
 }
 
+// docs/wire/ai-sdk.md W17.
 #[test]
 fn a_resume_just_after_the_end_appends_the_stored_message() {
     let answer = message(Role::Assistant, vec![(Some(0), DONE, text("a \"b\"\n"))]);

@@ -121,6 +121,7 @@ fn check_chunk(chunk: &Value) -> Result<(), TestCaseError> {
 }
 
 proptest! {
+    // docs/wire/ai-sdk.md W3, W6.
     #[test]
     fn a_replay_is_the_rest_of_the_first_stream(events in events(), seen in 0..60_usize) {
         for chunks in [AiSdkChunks::All, AiSdkChunks::V6, AiSdkChunks::V7] {
@@ -131,6 +132,7 @@ proptest! {
         }
     }
 
+    // docs/wire/ai-sdk.md W1, W2.
     #[test]
     fn frames_are_numbered_and_hold_one_line_that_every_parser_takes(events in events()) {
         let whole = encode(&events);
@@ -150,6 +152,7 @@ proptest! {
         }
     }
 
+    // docs/wire/ai-sdk.md W8, W12.
     #[test]
     fn the_client_hears_of_nothing_that_was_not_announced(events in events()) {
         let mut open = std::collections::HashSet::new();
