@@ -1,0 +1,35 @@
+/// Every behaviour is a test: the macros name each `pub async fn` of the modules.
+#[test]
+fn the_macros_name_every_behaviour() {
+    let suite = include_str!("suite.rs");
+    for (module, source) in [
+        ("conversations", include_str!("conversations.rs")),
+        ("cuts", include_str!("cuts.rs")),
+        ("history", include_str!("history.rs")),
+        ("messages", include_str!("messages.rs")),
+        ("run_log", include_str!("run_log.rs")),
+        ("runs", include_str!("runs.rs")),
+        ("secrets", include_str!("secrets.rs")),
+        ("users", include_str!("users.rs")),
+    ] {
+        let named = suite
+            .split_once(&format!("behaviours!({module}, $fresh:"))
+            .and_then(|(_, rest)| rest.split_once(");"))
+            .map(|(names, _)| names)
+            .unwrap();
+        let named: Vec<_> = named.split(',').map(str::trim).collect();
+        let mut count = 0;
+        for line in source.lines() {
+            let Some(name) = line.strip_prefix("pub async fn ") else {
+                continue;
+            };
+            let name = name.split('(').next().unwrap();
+            assert!(
+                named.contains(&name),
+                "{module}::{name} is not in the suite"
+            );
+            count += 1;
+        }
+        assert!(count > 0, "{module}");
+    }
+}

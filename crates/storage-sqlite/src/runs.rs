@@ -1,0 +1,232 @@
+use async_trait::async_trait;
+use chat_core::{
+    id::{ConversationId, LegId, MessageId, NodeId},
+    message::Role,
+    ports::{AnswerRecord, Checkpoint, CloseLeg, Closed, Runs, StopAsked, StoreError},
+    run::{Leg, RunStatus},
+};
+use rusqlite::{Connection, params};
+
+use crate::{
+    SqliteStore,
+    error::Failure,
+    open_leg::release_log,
+    rows::{self, StoredId as _, signed},
+    search,
+    writer::Writing,
+};
+
+#[async_trait]
+impl Runs for SqliteStore {
+    async fn find_leg(&self, id: LegId) -> Result<Option<Leg>, StoreError> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT l.id, r.id, l.idx, r.conversation, r.answer, r.answer_seq, l.node, l.epoch,
+                            l.opened_at, l.settings, l.echo, r.status, r.error, l.closed_at
+                     FROM leg l JOIN run r ON r.key = l.run
+                     WHERE l.id = ?1",
+                )?
+                .query_and_then([id.bytes()], rows::leg)?
+                .next()
+                .transpose()
+        })
+        .await
+    }
+
+    async fn newest_leg(&self, conversation: ConversationId) -> Result<Option<Leg>, StoreError> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT l.id, r.id, l.idx, r.conversation, r.answer, r.answer_seq, l.node, l.epoch,
+                            l.opened_at, l.settings, l.echo, r.status, r.error, l.closed_at
+                     FROM run r JOIN leg l ON l.run = r.key
+                     WHERE r.conversation = ?1
+                     ORDER BY r.answer_seq DESC, l.idx DESC LIMIT 1",
+                )?
+                .query_and_then([conversation.bytes()], rows::leg)?
+                .next()
+                .transpose()
+        })
+        .await
+    }
+
+    async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<Closed, StoreError> {
+        self.write(move |writing| write_checkpoint(writing.connection, &checkpoint))
+            .await
+    }
+
+    async fn close_leg(&self, close: CloseLeg) -> Result<Closed, StoreError> {
+        self.write(move |writing| write_close(writing, &close))
+            .await
+    }
+
+    async fn ask_stop(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Option<StopAsked>, StoreError> {
+        self.write(move |writing| mark_stop(writing.connection, conversation))
+            .await
+    }
+
+    async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError> {
+        let alive = alive.to_vec();
+        self.read(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT l.id, r.id, l.idx, r.conversation, r.answer, r.answer_seq, l.node, l.epoch,
+                            l.opened_at, l.settings, l.echo, r.status, r.error, l.closed_at
+                     FROM leg l JOIN run r ON r.key = l.run
+                     WHERE l.closed_at IS NULL
+                     ORDER BY l.opened_at, l.key",
+                )?
+                .query_and_then([], rows::leg)?
+                // A list of nodes cannot be bound to one parameter, and open legs are few.
+                .filter(|leg| !matches!(leg, Ok(leg) if alive.contains(&leg.node)))
+                .collect()
+        })
+        .await
+    }
+}
+
+/// An open leg to write to.
+struct Target {
+    key: i64,
+    run: i64,
+    conversation: ConversationId,
+    answer: MessageId,
+    answer_seq: u64,
+}
+
+/// The leg with this id if it is open and in this epoch.
+fn target(connection: &Connection, leg: LegId, epoch: u64) -> Result<Option<Target>, Failure> {
+    connection
+        .prepare_cached(
+            "SELECT l.key, r.key, r.conversation, r.answer, r.answer_seq
+             FROM leg l JOIN run r ON r.key = l.run
+             WHERE l.id = ?1 AND l.epoch = ?2 AND l.closed_at IS NULL",
+        )?
+        .query_and_then(params![leg.bytes(), signed(epoch)], |row| {
+            Ok(Target {
+                key: row.get(0)?,
+                run: row.get(1)?,
+                conversation: rows::id(row, 2)?,
+                answer: rows::id(row, 3)?,
+                answer_seq: rows::unsigned(row, 4)?,
+            })
+        })?
+        .next()
+        .transpose()
+}
+
+fn write_checkpoint(connection: &Connection, checkpoint: &Checkpoint) -> Result<Closed, Failure> {
+    let Some(target) = target(connection, checkpoint.leg, checkpoint.epoch)? else {
+        return Ok(Closed::Lost);
+    };
+    connection
+        .prepare_cached("UPDATE run SET status = ?2 WHERE key = ?1 AND status <> ?3")?
+        .execute(params![
+            target.run,
+            checkpoint.status.as_str(),
+            RunStatus::Cancelling.as_str()
+        ])?;
+    if let Some(answer) = &checkpoint.answer {
+        write_answer(connection, &target, answer)?;
+    }
+    Ok(Closed::Done)
+}
+
+fn write_close(writing: &Writing<'_>, close: &CloseLeg) -> Result<Closed, Failure> {
+    let connection = writing.connection;
+    let Some(target) = target(connection, close.leg, close.epoch)? else {
+        return Ok(Closed::Lost);
+    };
+    if let Some(answer) = &close.answer {
+        write_answer(connection, &target, answer)?;
+    }
+    connection
+        .prepare_cached("UPDATE leg SET closed_at = ?2, seal = ?3 WHERE key = ?1")?
+        .execute(params![target.key, close.at_ms, close.seal])?;
+    let terminal = close.status.is_terminal();
+    connection
+        .prepare_cached(
+            "UPDATE run SET status = ?2, error = ?3, ended_at = ?4, slot = CASE WHEN ?5 THEN NULL ELSE slot END
+             WHERE key = ?1",
+        )?
+        .execute(params![
+            target.run,
+            close.status.as_str(),
+            close
+                .error
+                .map(|error| rows::to_json("run's error", &error))
+                .transpose()?,
+            terminal.then_some(close.at_ms),
+            terminal,
+        ])?;
+    release_log(connection, writing.log, close.leg)?;
+    Ok(Closed::Done)
+}
+
+/// Inserts the answer at its reserved place, or overwrites its body.
+fn write_answer(
+    connection: &Connection,
+    target: &Target,
+    answer: &AnswerRecord,
+) -> Result<(), Failure> {
+    if answer.body.parts.is_empty() {
+        return Ok(());
+    }
+    if answer.id != target.answer {
+        return Err(Failure::Misuse(
+            "the answer of a leg has another id than the leg was opened with",
+        ));
+    }
+    let key: i64 = connection
+        .prepare_cached(
+            "INSERT INTO message (id, conversation, seq, role, created_at, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id) DO UPDATE SET body = excluded.body
+             RETURNING key",
+        )?
+        .query_row(
+            params![
+                answer.id.bytes(),
+                target.conversation.bytes(),
+                signed(target.answer_seq),
+                Role::Assistant.as_str(),
+                answer.created_at_ms,
+                rows::to_json("message", &answer.body)?,
+            ],
+            |row| row.get(0),
+        )?;
+    search::note(connection, key)
+}
+
+fn mark_stop(
+    connection: &Connection,
+    conversation: ConversationId,
+) -> Result<Option<StopAsked>, Failure> {
+    let open: Option<(i64, StopAsked)> = connection
+        .prepare_cached(
+            "SELECT r.key, l.id, l.node FROM run r JOIN leg l ON l.run = r.key
+             WHERE r.slot = ?1 AND l.closed_at IS NULL",
+        )?
+        .query_and_then([conversation.bytes()], |row| {
+            Ok::<_, Failure>((
+                row.get(0)?,
+                StopAsked {
+                    leg: rows::id(row, 1)?,
+                    node: rows::id(row, 2)?,
+                },
+            ))
+        })?
+        .next()
+        .transpose()?;
+    let Some((run, asked)) = open else {
+        return Ok(None);
+    };
+    connection
+        .prepare_cached("UPDATE run SET status = ?2 WHERE key = ?1")?
+        .execute(params![run, RunStatus::Cancelling.as_str()])?;
+    Ok(Some(asked))
+}

@@ -1,0 +1,97 @@
+use async_trait::async_trait;
+use chat_core::id::UserId;
+use records::{NewUser, Secrets, StoreError, User, UserKind, UserRefusal, Users, email_key};
+use rusqlite::{Row, params};
+
+use crate::{
+    SqliteStore,
+    error::Failure,
+    rows::{self, StoredId as _},
+};
+
+#[async_trait]
+impl Users for SqliteStore {
+    async fn insert_user(&self, user: NewUser) -> Result<Result<User, UserRefusal>, StoreError> {
+        self.write(move |writing| {
+            let stored = writing
+                .connection
+                .prepare_cached(
+                    "INSERT INTO user (id, email, email_key, kind, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (email_key) DO NOTHING",
+                )?
+                .execute(params![
+                    user.id.bytes(),
+                    user.email,
+                    email_key(&user.email),
+                    user.kind.as_str(),
+                    user.at_ms,
+                ])?;
+            if stored == 0 {
+                return Ok(Err(UserRefusal::EmailTaken));
+            }
+            Ok(Ok(User {
+                id: user.id,
+                email: user.email,
+                kind: user.kind,
+                created_at_ms: user.at_ms,
+            }))
+        })
+        .await
+    }
+
+    async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached("SELECT id, email, kind, created_at FROM user WHERE id = ?1")?
+                .query_and_then([id.bytes()], user)?
+                .next()
+                .transpose()
+        })
+        .await
+    }
+
+    async fn find_user_by_email(&self, key: &str) -> Result<Option<User>, StoreError> {
+        let key = key.to_owned();
+        self.read(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, email, kind, created_at FROM user WHERE email_key = ?1",
+                )?
+                .query_and_then([key], user)?
+                .next()
+                .transpose()
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Secrets for SqliteStore {
+    async fn secret(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        let name = name.to_owned();
+        self.write(move |writing| {
+            writing
+                .connection
+                .prepare_cached(
+                    "INSERT INTO secret (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
+                )?
+                .execute(params![name, candidate])?;
+            let stored = writing
+                .connection
+                .prepare_cached("SELECT value FROM secret WHERE name = ?1")?
+                .query_row([name], |row| row.get(0))?;
+            Ok(stored)
+        })
+        .await
+    }
+}
+
+fn user(row: &Row<'_>) -> Result<User, Failure> {
+    let kind: String = row.get(2)?;
+    Ok(User {
+        id: rows::id(row, 0)?,
+        email: row.get(1)?,
+        kind: rows::named("user's kind", &kind, UserKind::from_name(&kind))?,
+        created_at_ms: row.get(3)?,
+    })
+}
