@@ -243,6 +243,7 @@ export class Chat {
     await this.#sync(run.chatId);
     if (run.question) {
       tellTabs({ type: "changed", chatId: run.chatId });
+      this.history.settle(run.chatId);
       void this.history.refresh();
     }
     if (this.#run || this.store.state.chatId !== run.chatId) return;

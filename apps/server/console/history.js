@@ -7,6 +7,11 @@
 const PLACEHOLDER = "New chat";
 
 export class History {
+  /** Conversations whose first message is on its way, so that the server need not know them yet. @type {Map<string, ChatRow>} */
+  #expected = new Map();
+  /** Counts the conversations taken off, to notice a page that was read before. */
+  #forgotten = 0;
+
   /**
    * @param {import("./api.js").Api} api
    * @param {import("./store.js").Store} store
@@ -16,15 +21,21 @@ export class History {
     this.store = store;
   }
 
-  /** Reads the newest conversations again. Those that were read from further back stay. */
+  /**
+   * Reads the newest conversations again. Those that were read from further back stay.
+   * @returns {Promise<void>}
+   */
   async refresh() {
     try {
+      const forgotten = this.#forgotten;
       const page = await this.api.history(null);
+      if (forgotten !== this.#forgotten) return await this.refresh();
       const fresh = new Set(page.chats.map((chat) => chat.id));
+      for (const id of fresh) this.#expected.delete(id);
       const oldest = page.chats.at(-1);
       const { chats, hasMore } = this.store.state;
       const older = page.hasMore && oldest ? chats.filter((chat) => !fresh.has(chat.id) && chat.createdAt < oldest.createdAt) : [];
-      this.store.set({ chats: [...page.chats, ...older], hasMore: older.length > 0 ? hasMore : page.hasMore });
+      this.store.set({ chats: [...this.#expected.values(), ...page.chats, ...older], hasMore: older.length > 0 ? hasMore : page.hasMore });
     } catch {
       // The list on the page stays; the next answer or reload reads it again.
     }
@@ -45,7 +56,13 @@ export class History {
   expect(id) {
     /** @type {ChatRow} */
     const row = { id, createdAt: new Date().toISOString(), title: PLACEHOLDER, userId: "", visibility: "private" };
+    this.#expected.set(id, row);
     this.store.set({ chats: [row, ...this.store.state.chats] });
+  }
+
+  /** Leaves it to the server whether a conversation exists, now that it has answered. @param {string} id */
+  settle(id) {
+    this.#expected.delete(id);
   }
 
   /**
@@ -65,6 +82,8 @@ export class History {
 
   /** Takes a conversation off the list that is gone already. @param {string} id */
   forget(id) {
+    this.#forgotten += 1;
+    this.#expected.delete(id);
     this.store.set({ chats: this.store.state.chats.filter((chat) => chat.id !== id) });
   }
 }

@@ -48,7 +48,7 @@ new HistoryView(store, {
 });
 showEmpty(store, (text) => composer.fill(text));
 startTheme();
-store.on(["chatId", "chats", "phase", "notice", "user"], () => inFrame("head", drawHead));
+store.on(["chatId", "chats", "phase", "notice", "user", "timing"], () => inFrame("head", drawHead));
 drawHead();
 
 /**
@@ -72,7 +72,7 @@ function newChat() {
 
 /** The title above the messages and the word on the state of the answer. */
 function drawHead() {
-  const { chats, chatId, phase, notice, user } = store.state;
+  const { chats, chatId, phase, notice, user, timing } = store.state;
   const title = chats.find((row) => row.id === chatId)?.title ?? (chatId === null ? "New chat" : "Conversation");
   byId("title").textContent = title;
   document.title = chatId === null ? "Skein" : `${title} · Skein`;
@@ -81,7 +81,7 @@ function drawHead() {
     idle: notice,
     loading: "",
     sending: "Thinking…",
-    streaming: notice || "Answering…",
+    streaming: notice || (timing?.firstAt ? "Answering…" : "Thinking…"),
     reconnecting: "Connection lost, reconnecting…",
     stopping: "Stopping…",
   };

@@ -49,7 +49,7 @@ export class Messages {
   }
 
   #draw() {
-    const { messages, phase } = this.store.state;
+    const { messages, phase, readonly } = this.store.state;
     const shown = messages.filter((message) => message.role === "user" || message.role === "assistant");
     const ids = new Set(shown.map((message) => message.id));
     for (const [id, view] of this.#views) {
@@ -67,7 +67,7 @@ export class Messages {
         this.#views.set(message.id, view);
       }
       const last = message === shown.at(-1);
-      view.update(last && phase !== "idle" && message.metadata?.status === "streaming", last && phase === "idle");
+      view.update(last && phase !== "idle" && message.metadata?.status === "streaming", last && phase === "idle" && !readonly);
       /** @type {Element | null} */
       const place = before ? before.nextElementSibling : this.#list.firstElementChild;
       if (place !== view.element) this.#list.insertBefore(view.element, place);
