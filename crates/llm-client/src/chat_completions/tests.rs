@@ -1,3 +1,5 @@
+mod raw;
+
 use std::{sync::Arc, time::Duration};
 
 use chat_core::{
