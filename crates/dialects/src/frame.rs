@@ -70,6 +70,8 @@ impl FrameSink {
         if index < self.skip_to {
             return;
         }
+        // Room for a usual delta at once: a reader who keeps up takes every frame alone, from an empty buffer.
+        self.bytes.reserve(128);
         self.bytes.extend_from_slice(b"id: ");
         json(&mut self.bytes, &index);
         self.bytes.extend_from_slice(b"\ndata: ");
