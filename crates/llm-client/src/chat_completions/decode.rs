@@ -103,11 +103,12 @@ impl Decoder {
         let reason = match (self.finish.take(), end) {
             _ if unnamed => Err(Failure::malformed("a call without a name")),
             (Some(Finish::Known(reason)), _) => Ok(self.settle(reason)),
+            // An error object says more than the finish reason beside it.
+            (Some(Finish::GaveUp(_)) | None, End::Failed(failure)) => Err(failure),
             (Some(Finish::GaveUp(name)), _) => Err(Failure::passing(
                 ModelErrorKind::Broken,
                 Fault::GaveUp(name),
             )),
-            (None, End::Failed(failure)) => Err(failure),
             (None, End::Done) if self.produced => Ok(self.settle(FinishReason::Stop)),
             (None, End::Done | End::Closed) => {
                 Err(Failure::passing(ModelErrorKind::Broken, Fault::CutOff))

@@ -20,10 +20,16 @@ use crate::{
 
 use super::decode::{Decoder, End};
 
+/// How long the end of a body may take after the end of its answer: whoever reads it to the end can use the connection
+/// again, and almost all servers send both at once.
+const DRAIN: Duration = Duration::from_millis(100);
+
 /// The events of one answer. The first failure, or the end, is its last item.
 pub(crate) struct Events<S> {
     /// `None` for a whole completion, and once the stream is over: dropping it hangs up.
     frames: Option<EventStream<Lines<S>>>,
+    /// Whether the answer is over and only its body's end is missing.
+    drains: bool,
     decoder: Decoder,
     failure: Option<Failure>,
     cap: usize,
@@ -88,6 +94,7 @@ where
         let limit = timeouts.between_events;
         Self {
             frames,
+            drains: false,
             decoder,
             failure: None,
             cap,
@@ -109,6 +116,7 @@ where
                 return Poll::Ready(None);
             };
             let end = match Pin::new(frames).poll_next(cx) {
+                Poll::Ready(Some(Ok(_))) if self.drains => continue,
                 Poll::Ready(Some(Ok(frame))) => {
                     self.heard = Instant::now();
                     match self.decoder.frame(&frame.event, &frame.data) {
@@ -121,14 +129,24 @@ where
                 Poll::Ready(None) => End::Closed,
                 Poll::Pending => End::Failed(ready!(self.poll_overdue(cx))),
             };
-            self.frames = None;
+            if self.drains {
+                self.frames = None;
+                continue;
+            }
+            if matches!(end, End::Done) {
+                self.drains = true;
+            } else {
+                self.frames = None;
+            }
             self.failure = self.decoder.end(end);
         }
     }
 
     /// Ready once the next frame is overdue.
     fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
-        let limit = if self.decoder.is_finished() {
+        let limit = if self.drains {
+            DRAIN
+        } else if self.decoder.is_finished() {
             self.timeouts.after_finish
         } else {
             self.timeouts.between_events

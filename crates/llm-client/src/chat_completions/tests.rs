@@ -244,6 +244,20 @@ async fn gives_up_at_once_where_the_wait_would_pass_the_deadline() {
 }
 
 #[tokio::test]
+async fn a_connection_is_used_again() {
+    let mock = mock();
+    let client = client(&mock);
+    for _ in 0..5 {
+        mock.push(Scenario::tokens(2));
+        read(client.answer(hello("m")).await.unwrap())
+            .await
+            .2
+            .unwrap();
+    }
+    assert_eq!(mock.stats().connections, 1);
+}
+
+#[tokio::test]
 async fn a_final_status_is_not_repeated() {
     let mock = mock();
     mock.push(Scenario::status(401));

@@ -313,6 +313,8 @@ fn an_error_object_ends_the_stream_unless_it_is_whole() {
             &["text a", "finished Stop"],
         );
     }
+    let both = r#"{"error":{"code":429,"message":"m"},"choices":[{"finish_reason":"error"}]}"#;
+    check_frames(&[&text, both], &["text a", "RateLimited"]);
     check_frames(
         &[&text, r#"{"error":null,"choices":[]}"#, "[DONE]"],
         &["text a", "finished Stop"],
