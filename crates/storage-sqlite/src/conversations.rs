@@ -28,11 +28,11 @@ impl Conversations for SqliteStore {
         &self,
         id: ConversationId,
     ) -> Result<Option<Conversation>, StoreError> {
-        self.read(move |connection| find(connection, id)).await
+        self.query(move |connection| find(connection, id)).await
     }
 
     async fn list_conversations(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError> {
-        self.read(move |connection| list(connection, &query)).await
+        self.query(move |connection| list(connection, &query)).await
     }
 
     async fn retitle(

@@ -16,7 +16,7 @@ use crate::{
 #[async_trait]
 impl Messages for SqliteStore {
     async fn find_message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
-        self.read(move |connection| {
+        self.query(move |connection| {
             connection
                 .prepare_cached(
                     "SELECT id, conversation, seq, role, created_at, body FROM message WHERE id = ?1",
@@ -29,11 +29,11 @@ impl Messages for SqliteStore {
     }
 
     async fn list_messages(&self, query: MessageQuery) -> Result<MessagePage, StoreError> {
-        self.read(move |connection| list(connection, &query)).await
+        self.query(move |connection| list(connection, &query)).await
     }
 
     async fn search_messages(&self, query: SearchQuery) -> Result<Vec<SearchHit>, StoreError> {
-        self.read(move |connection| find_by_terms(connection, &query))
+        self.query(move |connection| find_by_terms(connection, &query))
             .await
     }
 }

@@ -97,3 +97,6 @@ fn checksum(sql: &str) -> String {
     }
     hex
 }
+
+#[cfg(test)]
+mod tests;

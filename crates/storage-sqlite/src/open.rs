@@ -139,7 +139,12 @@ fn make_dir(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(path)
+        .create(path)?;
+    // The directory's own entry has to be durable before anything in it can be.
+    match path.canonicalize()?.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 #[cfg(not(unix))]
@@ -169,3 +174,6 @@ fn private_file(path: &Path) -> io::Result<File> {
         .truncate(false)
         .open(path)
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,7 @@ impl RunLog for SqliteStore {
     async fn read(&self, leg: LegId, after: u32, limit: u32) -> Result<Vec<RunEvent>, StoreError> {
         // Before the snapshot begins; `LogIndex` says why.
         let places = self.log().places(leg, after);
-        self.read(move |connection| read(connection, leg, after, limit, &places))
+        self.query(move |connection| read(connection, leg, after, limit, &places))
             .await
     }
 }
@@ -252,3 +252,6 @@ fn take_record<'a>(row: &mut &'a [u8]) -> Option<Record<'a>> {
         bytes,
     })
 }
+
+#[cfg(test)]
+mod tests;

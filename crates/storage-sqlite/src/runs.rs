@@ -19,7 +19,7 @@ use crate::{
 #[async_trait]
 impl Runs for SqliteStore {
     async fn find_leg(&self, id: LegId) -> Result<Option<Leg>, StoreError> {
-        self.read(move |connection| {
+        self.query(move |connection| {
             connection
                 .prepare_cached(
                     "SELECT l.id, r.id, l.idx, r.conversation, r.answer, r.answer_seq, l.node, l.epoch,
@@ -35,7 +35,7 @@ impl Runs for SqliteStore {
     }
 
     async fn newest_leg(&self, conversation: ConversationId) -> Result<Option<Leg>, StoreError> {
-        self.read(move |connection| {
+        self.query(move |connection| {
             connection
                 .prepare_cached(
                     "SELECT l.id, r.id, l.idx, r.conversation, r.answer, r.answer_seq, l.node, l.epoch,
@@ -71,7 +71,7 @@ impl Runs for SqliteStore {
 
     async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError> {
         let alive = alive.to_vec();
-        self.read(move |connection| {
+        self.query(move |connection| {
             connection
                 .prepare_cached(
                     "SELECT l.id, r.id, l.idx, r.conversation, r.answer, r.answer_seq, l.node, l.epoch,

@@ -120,3 +120,6 @@ fn owner_term(owner: &Owner) -> String {
         .collect();
     format!("\u{E000}{name}")
 }
+
+#[cfg(test)]
+mod tests;

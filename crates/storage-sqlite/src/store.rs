@@ -63,7 +63,7 @@ impl SqliteStore {
     }
 
     /// Reads in one snapshot.
-    pub(crate) async fn read<T, F>(&self, query: F) -> Result<T, StoreError>
+    pub(crate) async fn query<T, F>(&self, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
@@ -80,4 +80,4 @@ impl SqliteStore {
 const READERS: usize = 3;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -40,7 +40,7 @@ impl Users for SqliteStore {
     }
 
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.read(move |connection| {
+        self.query(move |connection| {
             connection
                 .prepare_cached("SELECT id, email, kind, created_at FROM user WHERE id = ?1")?
                 .query_and_then([id.bytes()], user)?
@@ -52,7 +52,7 @@ impl Users for SqliteStore {
 
     async fn find_user_by_email(&self, key: &str) -> Result<Option<User>, StoreError> {
         let key = key.to_owned();
-        self.read(move |connection| {
+        self.query(move |connection| {
             connection
                 .prepare_cached(
                     "SELECT id, email, kind, created_at FROM user WHERE email_key = ?1",

@@ -349,3 +349,6 @@ impl Thread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
