@@ -1,1 +1,20 @@
-//! Skein.
+//! Skein's server: configuration, wiring, routes.
+//!
+//! Thin on purpose: a handler extracts, decodes with a dialect, gives the engine one command and encodes what comes back. What
+//! a send does, who may read what and what survives a crash is decided in `chat-core` and the stores.
+
+pub mod caller;
+pub mod config;
+pub mod console;
+pub mod cors;
+pub mod edge;
+pub mod error;
+pub mod lanes;
+pub mod models;
+pub mod openapi;
+pub mod routes;
+pub mod sse;
+pub mod startup;
+pub mod state;
+pub mod system;
+pub mod telemetry;

@@ -231,6 +231,32 @@ impl Engine {
         Ok(self.0.ports.runs.newest_leg(conversation).await?)
     }
 
+    /// The newest leg of a conversation if it is open, else the next one that is opened; waits until there is one.
+    pub async fn next_leg(
+        &self,
+        caller: &Owner,
+        conversation: ConversationId,
+    ) -> Result<Leg, EngineError> {
+        let mut signals = self.0.ports.signals.subscribe();
+        let newest = self.newest_leg(caller, conversation).await?;
+        let known = newest
+            .as_ref()
+            .filter(|leg| leg.closed_at_ms.is_some())
+            .map(|leg| leg.id);
+        let mut newest = newest;
+        loop {
+            // One that was opened and closed between two looks is new all the same.
+            if let Some(leg) = newest.filter(|leg| Some(leg.id) != known) {
+                return Ok(leg);
+            }
+            watch::ring_or_time(&mut signals, |signal| {
+                signal == Signal::SlotTaken(conversation)
+            })
+            .await;
+            newest = self.newest_leg(caller, conversation).await?;
+        }
+    }
+
     /// Stops the conversation's active run, keeps its text and says whether there was one.
     ///
     /// When it answers, the run is closed, unless its owner is slow to do so. Asking again is no error.
@@ -265,6 +291,20 @@ impl Engine {
         id: ConversationId,
     ) -> Result<Conversation, EngineError> {
         self.checked(caller, id, Action::Read).await
+    }
+
+    /// The conversation, if the caller owns it. One that belongs to another is not found, public or not.
+    pub async fn own_conversation(
+        &self,
+        caller: &Owner,
+        id: ConversationId,
+    ) -> Result<Conversation, EngineError> {
+        match self.checked(caller, id, Action::Write).await {
+            Err(EngineError::Forbidden) => Err(EngineError::NotFound {
+                what: "conversation",
+            }),
+            checked => checked,
+        }
     }
 
     /// A page of an owner's own conversations, newest first.
@@ -418,7 +458,12 @@ impl Shared {
                         live.stop(cause);
                     }
                 }
-                Some(Signal::LegAdvanced(_) | Signal::SlotFreed(_) | Signal::Missed) => {}
+                Some(
+                    Signal::LegAdvanced(_)
+                    | Signal::SlotTaken(_)
+                    | Signal::SlotFreed(_)
+                    | Signal::Missed,
+                ) => {}
                 None => return,
             }
         }

@@ -14,7 +14,7 @@ use crate::{
     event::EventKind,
     id::{ConversationId, LegId, MessageId, RunId},
     message::{MessageBody, NewMessage, PartContent, Role},
-    ports::{IdempotencyKey, LegRef, OpenLeg, Opened, Policy, Refusal},
+    ports::{IdempotencyKey, LegRef, OpenLeg, Opened, Policy, Refusal, Signal},
     run::{Leg, LegSettings, RunError, RunStatus, StopCause},
 };
 
@@ -128,6 +128,10 @@ async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, EngineError> {
         .then(|| title::begin(shared, &open.input, open.conversation))
         .flatten();
     start(shared, live, title);
+    shared
+        .ports
+        .signals
+        .ring(Signal::SlotTaken(open.conversation));
     Ok(Sent {
         leg,
         repeated: false,

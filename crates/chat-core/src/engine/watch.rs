@@ -91,7 +91,7 @@ impl Watch {
                 // A leg may be closed between the two reads, and is then read once more.
                 match runs.find_leg(*leg).await? {
                     Some(found) if found.closed_at_ms.is_none() => {
-                        ring_or_time(signals, *leg).await;
+                        ring_or_time(signals, |signal| signal == Signal::LegAdvanced(*leg)).await;
                     }
                     Some(_) => break log.read(*leg, self.after, BATCH).await?,
                     None => break Vec::new(),
@@ -105,13 +105,14 @@ impl Watch {
     }
 }
 
-async fn ring_or_time(signals: &mut SignalStream, leg: LegId) {
+/// Returns once a signal rings that is wanted, or any may have been missed, or it is time to look unasked.
+pub(super) async fn ring_or_time(signals: &mut SignalStream, wanted: impl Fn(Signal) -> bool) {
     let rung = async {
         loop {
             match signals.next().await {
-                Some(Signal::LegAdvanced(rung)) if rung == leg => return,
                 Some(Signal::Missed) => return,
-                Some(Signal::LegAdvanced(_) | Signal::StopAsked(..) | Signal::SlotFreed(_)) => {}
+                Some(signal) if wanted(signal) => return,
+                Some(_) => {}
                 None => std::future::pending().await,
             }
         }

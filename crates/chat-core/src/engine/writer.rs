@@ -244,10 +244,12 @@ impl<'a> Writer<'a> {
         Some(body)
     }
 
+    /// The answer's record, dated from its first part: after the message that it answers.
     fn record(&self, body: MessageBody) -> AnswerRecord {
+        let began = body.parts.first().map(|part| part.started_at_ms);
         AnswerRecord {
             id: self.live.leg.message,
-            created_at_ms: self.live.leg.opened_at_ms,
+            created_at_ms: began.unwrap_or(self.live.leg.opened_at_ms),
             body,
         }
     }

@@ -23,6 +23,8 @@ pub enum Signal {
     LegAdvanced(LegId),
     /// A leg was asked to stop.
     StopAsked(LegId, StopCause),
+    /// A run took a conversation's slot.
+    SlotTaken(ConversationId),
     /// A conversation's slot may be free.
     SlotFreed(ConversationId),
     /// Signals may have been missed: look at everything you wait for.

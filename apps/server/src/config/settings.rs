@@ -1,0 +1,179 @@
+//! Every setting there is. `docs/configuration.md` is written from this list.
+
+use std::fmt::Write as _;
+
+/// A setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its names; the first that is set wins.
+    pub names: &'static [&'static str],
+    /// What holds when none is set.
+    pub default: &'static str,
+    /// What it does and what is accepted.
+    pub meaning: &'static str,
+}
+
+const fn setting(
+    names: &'static [&'static str],
+    default: &'static str,
+    meaning: &'static str,
+) -> Setting {
+    Setting {
+        names,
+        default,
+        meaning,
+    }
+}
+
+/// All settings, in the order in which people look for them.
+pub const SETTINGS: &[Setting] = &[
+    setting(
+        &["OPENAI_API_KEY"],
+        "none",
+        "The key of the model's server. Without it and without `OPENAI_BASE_URL` a demo model answers.",
+    ),
+    setting(
+        &["OPENAI_BASE_URL"],
+        "OpenAI's",
+        "The address of any server that speaks Chat Completions, up to and with `/v1`.",
+    ),
+    setting(
+        &["SKEIN_MODEL"],
+        "`gpt-4o-mini` on OpenAI, else the first that the server lists",
+        "The model that answers when a client names none that is known.",
+    ),
+    setting(
+        &["SKEIN_SYSTEM_PROMPT"],
+        "none",
+        "What every prompt begins with.",
+    ),
+    setting(
+        &["SKEIN_TITLES"],
+        "`on`",
+        "Whether the model makes a title for a new conversation: `on` or `off`.",
+    ),
+    setting(
+        &["SKEIN_BIND"],
+        "`127.0.0.1:8000`",
+        "Where the server listens: an address, with or without a port.",
+    ),
+    setting(
+        &["PORT"],
+        "that of `SKEIN_BIND`",
+        "The port alone; 0 takes a free one.",
+    ),
+    setting(
+        &["SKEIN_DATA_DIR"],
+        "`./skein-data`",
+        "The folder with the data. One process at a time.",
+    ),
+    setting(
+        &["MONGODB_URI"],
+        "none",
+        "Not yet: a release that has no MongoDB store refuses to start with it.",
+    ),
+    setting(
+        &["CORS_ORIGINS"],
+        "`http://localhost:3000`, `http://127.0.0.1:3000`",
+        "Origins whose pages may call, divided by commas; `*` allows all, without credentials. United with `ALLOWED_ORIGINS`.",
+    ),
+    setting(
+        &["ALLOWED_ORIGINS"],
+        "see `CORS_ORIGINS`",
+        "The same under its other name.",
+    ),
+    setting(
+        &["SKEIN_AUTH", "AUTH_MODE"],
+        "`optional`",
+        "`required` closes every route that is not needed to sign in.",
+    ),
+    setting(
+        &["JWT_SECRET_KEY"],
+        "a random one, kept with the data",
+        "The secret that signs tokens, 32 bytes or more.",
+    ),
+    setting(
+        &["JWT_SECRET"],
+        "none",
+        "A second secret: signs when the first is not set, and verifies in any case.",
+    ),
+    setting(
+        &["JWT_ALGORITHM"],
+        "`HS256`",
+        "`HS256`, `HS384` or `HS512`.",
+    ),
+    setting(
+        &["JWT_ACCESS_TOKEN_EXPIRE_MINUTES"],
+        "43200 (30 days)",
+        "How long a token lives, in minutes.",
+    ),
+    setting(
+        &["JWT_EXPIRES_IN"],
+        "`30d`",
+        "The same as a time such as `30d`, `12h`, `45m` or a number of seconds.",
+    ),
+    setting(
+        &["SKEIN_AI_SDK_CHUNKS"],
+        "`all`",
+        "Which AI SDK clients there are: `all`, or `v6` or `v7` and newer, which take more kinds of chunks.",
+    ),
+    setting(
+        &["SKEIN_LANES"],
+        "one for each core",
+        "How many threads work on answers.",
+    ),
+    setting(
+        &["SKEIN_UPSTREAM_LINE_BYTES"],
+        "1048576",
+        "The longest line that a model's server may send.",
+    ),
+    setting(
+        &["SKEIN_UPSTREAM_FIRST_EVENT_SECS"],
+        "120",
+        "How long a model may take for its first word.",
+    ),
+    setting(
+        &["SKEIN_UPSTREAM_SILENCE_SECS"],
+        "60",
+        "How long it may be silent after that.",
+    ),
+    setting(
+        &["SKEIN_DRAIN_SECS"],
+        "25",
+        "How long running answers may go on after SIGTERM.",
+    ),
+    setting(
+        &["SKEIN_LOG"],
+        "`info,actix_server=warn`",
+        "What is logged: a level, or a filter such as `info,chat_core=debug`.",
+    ),
+    setting(&["SKEIN_LOG_FORMAT"], "`human`", "`human` or `json`."),
+];
+
+/// `docs/configuration.md`, whole.
+pub fn markdown() -> String {
+    let mut text = String::from(
+        "# Configuration\n\n\
+        <!-- Written by `skein settings > docs/configuration.md`; edit apps/server/src/config/settings.rs instead. -->\n\n\
+        Everything has a default; nothing has to be set. A setting is read from the environment, else from `./.env`, else\n\
+        from `./skein.toml` (the same names, `NAME = \"value\"`). An empty value counts as not set. A bad value stops the start\n\
+        with one line for each fault.\n\n\
+        | names, first wins | default | meaning |\n|---|---|---|\n",
+    );
+    for setting in SETTINGS {
+        let names: Vec<String> = setting
+            .names
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        // Writing to a text does not fail.
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} |",
+            names.join(", "),
+            setting.default,
+            setting.meaning
+        );
+    }
+    text
+}

@@ -1,0 +1,66 @@
+//! A conversation's messages.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use chat_core::{
+    access::Owner, error::EngineError, id::ConversationId, message::Message, ports::Wanted,
+};
+use dialects::ai_sdk::{ErrorBody, MessagesResponse, Surface};
+
+use super::chat::conversation_in_query;
+use crate::{caller, error::Fault, state::State};
+
+/// Messages are read from the store in pages of this many.
+const PAGE: u32 = 500;
+/// The newest so many messages are given; a page with more is of no use to anyone.
+const MOST: usize = 10_000;
+
+/// Lists a chat's messages, oldest first (`docs/wire/ai-sdk.md` W43). A chat that is not there has none.
+#[utoipa::path(get, path = "/api/messages", tag = "chat", security(("bearer" = [])),
+    params(("chatId" = String, Query, description = "The chat's id.", format = Uuid)),
+    responses(
+        (status = 200, body = MessagesResponse),
+        (status = 400, body = ErrorBody),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody),
+))]
+pub async fn list(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Fault> {
+    answer(&request, &state).await.map_err(Fault::with_error)
+}
+
+async fn answer(request: &HttpRequest, state: &State) -> Result<HttpResponse, Fault> {
+    let id = conversation_in_query(request, "chatId")?;
+    let caller = caller::owner(request, state, Surface::Chat).await?;
+    let conversation = match state.engine.conversation(&caller, id).await {
+        Ok(conversation) => conversation,
+        Err(EngineError::NotFound { .. }) => {
+            return Ok(HttpResponse::Ok().json(MessagesResponse::unknown()));
+        }
+        Err(error) => return Err(Fault::engine(Surface::Chat)(error)),
+    };
+    let messages = all(state, &caller, id)
+        .await
+        .map_err(Fault::engine(Surface::Chat))?;
+    Ok(HttpResponse::Ok().json(MessagesResponse::new(&conversation, &caller, &messages)))
+}
+
+async fn all(
+    state: &State,
+    caller: &Owner,
+    conversation: ConversationId,
+) -> Result<Vec<Message>, EngineError> {
+    let mut newest_first = Vec::new();
+    let mut before = u64::MAX;
+    loop {
+        let page = state
+            .engine
+            .messages(caller, conversation, Wanted::Before(before), PAGE)
+            .await?;
+        before = page.messages.last().map_or(0, |message| message.seq);
+        newest_first.extend(page.messages);
+        if !page.more || newest_first.len() >= MOST || before == 0 {
+            break;
+        }
+    }
+    newest_first.reverse();
+    Ok(newest_first)
+}

@@ -1,0 +1,66 @@
+//! What the handlers share.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use auth::TokenKeys;
+use chat_core::{
+    engine::Engine,
+    ports::{Clock, IdSource},
+};
+use dialects::ai_sdk::AiSdkChunks;
+use records::Users;
+
+use crate::{config::Origins, models::Models};
+
+/// What the handlers share. Made once, at the start.
+pub struct State {
+    /// The engine.
+    pub engine: Engine,
+    /// People and guests.
+    pub users: Arc<dyn Users>,
+    /// Signs and verifies tokens.
+    pub keys: TokenKeys,
+    /// The models that can answer.
+    pub models: Arc<Models>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdSource>,
+    /// Who may call from a browser.
+    pub origins: Origins,
+    /// Which chunks the AI SDK clients take.
+    pub chunks: AiSdkChunks,
+    /// Whether strangers are kept out everywhere.
+    pub auth_required: bool,
+    /// Whether answers come from the demo model.
+    pub demo: bool,
+    /// Whether commands are taken.
+    pub ready: Ready,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the server takes commands: from the end of recovery until it is told to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Ready(Arc<AtomicBool>);
+
+impl Ready {
+    /// Says so.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Release);
+    }
+
+    /// Asks.
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
