@@ -151,7 +151,7 @@ export function reconcile(stored, shown) {
  */
 export function outcome(message) {
   const { status, error } = message.metadata ?? {};
-  const told = typeof error === "string" ? error : (error?.message ?? "");
+  const told = error?.message ?? "";
   switch (status) {
     case "stopped":
     case "cancelled":

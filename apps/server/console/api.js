@@ -32,7 +32,10 @@ const SENTENCES = {
 };
 
 export class Api {
-  /** Called with the user whenever the page acts as another one than before. @type {(user: User, fresh: boolean) => void} */
+  /**
+   * Called with the user whenever the page acts as another one than before.
+   * @type {(user: User, fresh: boolean) => void}
+   */
   onUser = () => {};
 
   /** @type {Promise<string> | null} */
@@ -123,7 +126,8 @@ export class Api {
    */
   async stop(chatId) {
     const response = await this.fetch(`/api/chat/${chatId}/stop`, { method: "POST" });
-    return Boolean((await response.json()).stopped);
+    const { stopped } = /** @type {import("./types/shapes.js").StopAnswer} */ (await response.json());
+    return stopped;
   }
 
   /**
@@ -132,16 +136,18 @@ export class Api {
    * @param {AbortSignal} signal
    */
   async send(message, signal) {
+    /** @type {import("./types/shapes.js").ChatRequest} */
+    const request = {
+      id: message.chatId,
+      message: { id: message.messageId, role: "user", parts: [{ type: "text", text: message.text }] },
+      selectedChatModel: message.model,
+      selectedVisibilityType: "private",
+    };
     return this.fetch("/api/chat", {
       method: "POST",
       signal,
       headers: { "content-type": "application/json", "idempotency-key": message.key },
-      body: JSON.stringify({
-        id: message.chatId,
-        message: { id: message.messageId, role: "user", parts: [{ type: "text", text: message.text }] },
-        selectedChatModel: message.model,
-        selectedVisibilityType: "private",
-      }),
+      body: JSON.stringify(request),
     });
   }
 
@@ -190,7 +196,7 @@ function withToken(init, token) {
 
 /** @param {Response} response */
 async function toError(response) {
-  /** @type {{ code?: unknown, message?: unknown, error?: unknown, cause?: unknown }} */
+  /** What a proxy in between answers may have any shape. @type {Partial<Record<keyof import("./types/shapes.js").ErrorAnswer, unknown>>} */
   let body = {};
   try {
     body = await response.json();

@@ -269,9 +269,7 @@ export class Chat {
   }
 
   #usageFromMessages() {
-    const { messages, chats, chatId } = this.store.state;
-    const newest = messages.findLast((message) => message.metadata?.usage)?.metadata?.usage;
-    const usage = newest ?? chats.find((chat) => chat.id === chatId)?.lastContext ?? null;
+    const usage = this.store.state.messages.findLast((message) => message.metadata?.usage)?.metadata?.usage;
     if (usage) this.store.set({ usage });
   }
 

@@ -26,11 +26,6 @@ export function duration(ms) {
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1_000)} s`;
 }
 
-/** @param {number} usd */
-export function money(usd) {
-  return `$${usd.toFixed(usd < 0.1 ? 4 : 2)}`;
-}
-
 /**
  * The heading under which a conversation of that time stands in the list.
  * @param {string} createdAt

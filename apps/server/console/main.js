@@ -150,7 +150,8 @@ onTabs((message) => {
   void conversations.refresh();
   if (message.type === "run") void chat.announced(message.chatId, message.question);
 });
-api.onUser = (user, fresh) => {
+/** @type {Api["onUser"]} */
+const changeUser = (user, fresh) => {
   store.set({ user });
   // The conversations of a user whom the server has forgotten are out of reach.
   if (fresh) {
@@ -158,6 +159,7 @@ api.onUser = (user, fresh) => {
     newChat();
   }
 };
+api.onUser = changeUser;
 
 store.set({ user: storedUser() });
 void api.info().then(

@@ -129,6 +129,7 @@ function makePart(part) {
 /** @param {string} type */
 function textPart(type) {
   const view = new MarkdownView();
+  view.element.dataset["testid"] = "answer-text";
   return {
     type,
     element: view.element,

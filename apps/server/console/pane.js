@@ -2,10 +2,8 @@
 // The numbers of the open conversation: the budget bar above the composer and the pane beside the messages.
 
 import { byId, h } from "./dom.js";
-import { count, duration, money, percent, rate } from "./format.js";
+import { count, duration, percent, rate } from "./format.js";
 import { inFrame } from "./frame.js";
-
-/** @typedef {import("./types/shapes.js").Usage} Usage */
 
 export class Pane {
   #details = byId("pane-details");
@@ -22,7 +20,7 @@ export class Pane {
 
   #draw() {
     const { usage, info } = this.store.state;
-    const window = windowOf(usage) ?? info?.window ?? 0;
+    const window = usage?.context?.totalMax ?? info?.window ?? 0;
     const used = usage?.totalTokens ?? 0;
     this.#budget.hidden = window === 0;
     this.#bar.max = Math.max(window, 1);
@@ -45,7 +43,6 @@ export class Pane {
     const usages = messages.map((message) => message.metadata?.usage).filter((each) => each !== null && each !== undefined);
     const input = sum(usages.map((each) => each.inputTokens));
     const output = sum(usages.map((each) => each.outputTokens));
-    const cost = sum(usages.map((each) => each.costUSD?.totalUSD ?? 0));
     const first = timing?.sentAt && timing.firstAt ? timing.firstAt - timing.sentAt : null;
     const writing = timing?.firstAt && timing.endedAt ? timing.endedAt - timing.firstAt : null;
     const total = timing?.sentAt && timing.endedAt ? timing.endedAt - timing.sentAt : null;
@@ -64,7 +61,6 @@ export class Pane {
           ["Output tokens", usage ? count(usage.outputTokens) : null],
           ["Reasoning tokens", usage?.reasoningTokens ? count(usage.reasoningTokens) : null],
           ["Cached input tokens", usage?.cachedInputTokens ? count(usage.cachedInputTokens) : null],
-          ["Cost", usage?.costUSD?.totalUSD ? money(usage.costUSD.totalUSD) : null],
         ],
       ],
       [
@@ -74,11 +70,10 @@ export class Pane {
           ["Context in use", window > 0 ? `${percent(used / window)} %` : null],
           ["Input tokens", usages.length > 0 ? count(input) : null],
           ["Output tokens", usages.length > 0 ? count(output) : null],
-          ["Cost", cost > 0 ? money(cost) : null],
         ],
       ],
     ];
-    const optional = new Set(["Reasoning tokens", "Cached input tokens", "Cost"]);
+    const optional = new Set(["Reasoning tokens", "Cached input tokens"]);
     this.#details.replaceChildren(
       ...groups.flatMap(([title, rows]) => [
         h("h3", {}, title),
@@ -92,12 +87,6 @@ export class Pane {
       ]),
     );
   }
-}
-
-/** @param {Usage | null} usage */
-function windowOf(usage) {
-  const context = usage?.context;
-  return context?.totalMax ?? context?.combinedMax ?? context?.inputMax ?? null;
 }
 
 /** @param {number[]} values */

@@ -97,7 +97,7 @@ export class Run {
       message = { id: uuid(), role: "assistant", parts: [], local: true };
       messages.push(message);
     }
-    this.#describe(message, { status, ...(error ? { error } : {}) });
+    this.#describe(message, { status, ...(error ? { error: { code: "", message: error } } : {}) });
     this.#stopClock();
     this.store.set({ messages });
   }

@@ -1,86 +1,42 @@
 /**
- * The one place from which the console takes the shapes of the API. They are written by hand until `api.d.ts` is generated
- * from openapi.json; then each becomes an alias of its generated type and no other file changes.
+ * The one place from which the console takes the shapes of the API: names for the types in `api.d.ts`, which is generated from
+ * openapi.json by `cargo xtask openapi`, and the little that the page adds to them.
  */
 
-export interface User {
-  id: string;
-  email: string;
-  type: "guest" | "regular";
-}
+import type { components } from "./api.js";
 
-export interface GuestAnswer {
-  access_token: string;
-  token_type: string;
-  user: User;
-}
+type Schemas = components["schemas"];
 
-export interface Usage {
-  inputTokens: number;
-  outputTokens: number;
-  totalTokens: number;
-  reasoningTokens?: number;
-  cachedInputTokens?: number;
-  context?: { totalMax?: number; combinedMax?: number; inputMax?: number; outputMax?: number };
-  costUSD?: { totalUSD?: number };
-  modelId?: string;
-}
+export type User = Schemas["UserView"];
+export type GuestAnswer = Schemas["TokenResponse"];
+export type Usage = Schemas["UsageView"];
+export type ChatRow = Schemas["ChatRow"];
+export type ChatRequest = Schemas["ChatRequest"];
+export type HistoryPage = Schemas["HistoryResponse"];
+export type StopAnswer = Schemas["StopResponse"];
+export type ErrorAnswer = Schemas["ErrorBody"];
+/** What `GET /api/console/info` tells about the running server. */
+export type Info = Schemas["ConsoleInfoResponse"];
 
-export interface ChatRow {
-  id: string;
-  createdAt: string;
-  title: string;
-  userId: string;
-  visibility: "public" | "private";
-  lastContext?: Usage | null;
-}
-
-export interface HistoryPage {
-  chats: ChatRow[];
-  hasMore: boolean;
-}
-
-/** A part of a message. The keys that are present depend on `type`; a type that is not known is not shown. */
-export interface Part {
-  type: string;
-  text?: string;
-  state?: string;
-  toolCallId?: string;
+/** A part of a message. What a tool takes and gives is any JSON, which OpenAPI's objects do not say. */
+export type Part = Omit<Schemas["UiPart"], "input" | "output" | "rawInput"> & {
   input?: unknown;
-  rawInput?: unknown;
   output?: unknown;
-  errorText?: string;
-}
+  /** While a call is read, its arguments so far; of one that failed, whatever the stream held. */
+  rawInput?: unknown;
+};
 
-export interface Metadata {
-  createdAt?: string;
-  status?: string;
-  error?: string | { message?: string } | null;
-  usage?: Usage | null;
-}
+/**
+ * What is known about a message; of one that is being written only little is. Beside the server's states there are the page's
+ * own: `streaming`, `stopped` for one whose end the page saw itself, and `missing` for an answer that never came.
+ */
+export type Metadata = Partial<Schemas["UiMetadata"]>;
 
-export interface Message {
-  id: string;
-  role: string;
+export type Message = Omit<Schemas["UiMessage"], "parts" | "metadata"> & {
   parts: Part[];
   metadata?: Metadata;
   /** Set by the console on a message which it made itself and the server does not hold. */
   local?: boolean;
-}
+};
 
-export interface MessagesPage {
-  messages: Message[];
-  visibility: "public" | "private";
-  userId: string | null;
-  isReadonly: boolean;
-}
-
-/** What `GET /api/console/info` tells about the running server. */
-export interface Info {
-  version: string;
-  model: string;
-  demo: boolean;
-  window: number;
-  how?: string;
-  docs: string;
-}
+export type MessagesPage = Omit<Schemas["MessagesResponse"], "messages"> & { messages: Message[] };
