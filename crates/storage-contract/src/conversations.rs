@@ -282,7 +282,6 @@ pub async fn a_second_open_replaces_the_first_and_never_shares_the_slot(store: A
             node: second.node
         })
     );
-    assert_ne!(first_leg.epoch, second_leg.epoch);
 }
 
 /// A paused holder is cancelled where it stands: it has no owner that could close it.
@@ -373,8 +372,6 @@ pub async fn racing_opens_replace_each_other_one_by_one(store: Arc<dyn ChatStore
     let mut all = racing.join_all().await;
     all.sort_by_key(|(_, leg)| leg.answer_seq);
     assert_eq!(all.iter().filter(|(_, leg)| leg.created).count(), 1);
-    let epochs: HashSet<_> = all.iter().map(|(_, leg)| leg.epoch).collect();
-    assert_eq!(epochs.len(), RACERS);
     let mut before = None;
     for (place, (open, leg)) in (1..).zip(&all) {
         assert_eq!(leg.answer_seq, place * 2);

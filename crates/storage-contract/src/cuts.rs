@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use chat_core::{
     event::RunEvent,
-    id::MessageId,
-    ports::{Closed, DroppedLeg, IdempotencyKey, LegRef, OpenLeg, Opened, Policy, Refusal},
+    id::{ConversationId, MessageId},
+    ports::{
+        Closed, DroppedLeg, IdempotencyKey, LegRef, MessageQuery, OpenLeg, Opened, Policy, Wanted,
+    },
 };
 
 use crate::{ChatStore, sample};
@@ -154,21 +156,32 @@ pub async fn a_cut_at_an_unknown_or_foreign_message_cuts_nothing(store: Arc<dyn 
     assert_eq!(sample::texts(&*store, other.conversation).await.len(), 1);
 }
 
-/// A refused send has cut nothing, also where the cut would have freed the slot.
-pub async fn a_refused_cut_changes_nothing(store: Arc<dyn ChatStore>) {
+/// A slot whose holder the cut deletes is free, also for a send that does not replace.
+pub async fn a_cut_frees_the_slot_of_the_run_that_it_deletes(store: Arc<dyn ChatStore>) {
     let owner = sample::owner();
     let id = sample::conversation_id();
     let first = sample::send(&owner, id, "one");
-    sample::opened(&*store, &first).await;
-    let mut edit = sample::send(&owner, id, "edited");
-    edit.cut_from = Some(first.input[0].id);
-    edit.policy = Policy::Refuse;
-    assert_eq!(
-        store.open_leg(edit).await.unwrap(),
-        Opened::Refused(Refusal::Busy)
-    );
-    assert_eq!(sample::texts(&*store, id).await, [(1, "one".to_owned())]);
-    assert!(store.find_leg(first.leg).await.unwrap().is_some());
+    let leg = sample::opened(&*store, &first).await;
+    for pause in [false, true] {
+        let newest = store.newest_leg(id).await.unwrap().unwrap();
+        if pause {
+            let close = chat_core::ports::CloseLeg {
+                leg: newest.id,
+                epoch: newest.epoch,
+                answer: None,
+                ..sample::pause(&first, &leg)
+            };
+            assert_eq!(store.close_leg(close).await.unwrap(), Closed::Done);
+        }
+        let (_, question) = sample::texts(&*store, id).await.pop().unwrap();
+        let mut edit = sample::send(&owner, id, &format!("{question}, edited"));
+        edit.cut_from = Some(first_message(&store, id).await);
+        edit.policy = Policy::Refuse;
+        let fresh = sample::opened(&*store, &edit).await;
+        assert_eq!(fresh.predecessor, None);
+        assert_eq!(fresh.dropped.is_empty(), pause);
+        assert_eq!(store.find_leg(newest.id).await.unwrap(), None);
+    }
 }
 
 /// A key outlives its leg: a late repeat of a send that was edited away is not done again.
@@ -189,6 +202,15 @@ pub async fn a_key_outlives_the_cut_of_its_leg(store: Arc<dyn ChatStore>) {
             conversation: id
         })
     );
+}
+
+async fn first_message(store: &Arc<dyn ChatStore>, id: ConversationId) -> MessageId {
+    let query = MessageQuery {
+        conversation: id,
+        wanted: Wanted::After(0),
+        limit: 1,
+    };
+    store.list_messages(query).await.unwrap().messages[0].id
 }
 
 /// A conversation of three questions with their answers.

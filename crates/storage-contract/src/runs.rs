@@ -312,7 +312,7 @@ pub async fn a_stop_finds_no_leg_where_none_is_open(store: Arc<dyn ChatStore>) {
 pub async fn orphans_are_open_legs_of_dead_nodes(store: Arc<dyn ChatStore>) {
     let node = NodeId::new(sample::uuid());
     let mut legs = Vec::new();
-    for at_ms in [3_000, 1_000, 2_000] {
+    for at_ms in [1_000, 2_000, 3_000] {
         let mut open = sample::send(&sample::owner(), sample::conversation_id(), "hello");
         open.node = node;
         open.at_ms = at_ms;
@@ -327,7 +327,7 @@ pub async fn orphans_are_open_legs_of_dead_nodes(store: Arc<dyn ChatStore>) {
             legs.iter().map(|leg| leg.id).collect::<Vec<_>>()
         }
     };
-    let [newest, oldest, middle] = [&legs[0], &legs[1], &legs[2]];
+    let [oldest, middle, newest] = [&legs[0], &legs[1], &legs[2]];
     assert_eq!(
         orphans(vec![alive.node]).await,
         [oldest.0.leg, middle.0.leg, newest.0.leg]

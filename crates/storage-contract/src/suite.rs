@@ -86,7 +86,7 @@ macro_rules! chat_contract {
             a_cut_keeps_an_earlier_open_leg,
             an_edit_may_keep_the_messages_id,
             a_cut_at_an_unknown_or_foreign_message_cuts_nothing,
-            a_refused_cut_changes_nothing,
+            a_cut_frees_the_slot_of_the_run_that_it_deletes,
             a_key_outlives_the_cut_of_its_leg,
         );
         $crate::behaviours!(history, $fresh:

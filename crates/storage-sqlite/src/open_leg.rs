@@ -9,7 +9,7 @@ use chat_core::{
     ports::{DroppedLeg, FreshLeg, LegRef, OpenLeg, Opened, Policy, Predecessor, Refusal},
     run::RunStatus,
 };
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use crate::{
     error::Failure,
@@ -38,7 +38,9 @@ pub(crate) fn open_leg(writing: &Writing<'_>, open: &OpenLeg) -> Result<Opened, 
     let refused = match (&found, &open.create) {
         (None, None) => Some(Refusal::NotFound),
         _ if any_taken(connection, open, cut)? => Some(Refusal::MessageTaken),
-        _ if open.policy == Policy::Refuse && holder(connection, open.conversation)?.is_some() => {
+        _ if open.policy == Policy::Refuse
+            && holder(connection, open.conversation)?.is_some_and(|holder| holder.stays(cut)) =>
+        {
             Some(Refusal::Busy)
         }
         _ => None,
@@ -145,8 +147,16 @@ struct Found {
 /// The run that holds the slot.
 struct Holder {
     key: i64,
+    answer_seq: u64,
     /// Its open leg; `None` while it is paused.
     open: Option<(LegId, NodeId)>,
+}
+
+impl Holder {
+    /// Whether a cut from this place on leaves it.
+    fn stays(&self, cut: Option<u64>) -> bool {
+        cut.is_none_or(|from| self.answer_seq < from)
+    }
 }
 
 fn repeated(connection: &Connection, open: &OpenLeg) -> Result<Option<LegRef>, Failure> {
@@ -225,11 +235,14 @@ fn holder(
     connection: &Connection,
     conversation: ConversationId,
 ) -> Result<Option<Holder>, Failure> {
-    let Some(key) = connection
-        .prepare_cached("SELECT key FROM run WHERE slot = ?1")?
-        .query_row([conversation.bytes()], |row| row.get(0))
-        .optional()?
-    else {
+    let holder = connection
+        .prepare_cached("SELECT key, answer_seq FROM run WHERE slot = ?1")?
+        .query_and_then([conversation.bytes()], |row| {
+            Ok::<(i64, _), Failure>((row.get(0)?, rows::unsigned(row, 1)?))
+        })?
+        .next()
+        .transpose()?;
+    let Some((key, answer_seq)) = holder else {
         return Ok(None);
     };
     let open = connection
@@ -239,7 +252,11 @@ fn holder(
         })?
         .next()
         .transpose()?;
-    Ok(Some(Holder { key, open }))
+    Ok(Some(Holder {
+        key,
+        answer_seq,
+        open,
+    }))
 }
 
 fn create(

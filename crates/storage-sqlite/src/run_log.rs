@@ -56,7 +56,7 @@ pub(crate) fn rebuild(connection: &Connection) -> Result<LogIndex, OpenError> {
         let mut needed = false;
         for record in records(row.get_ref(1)?.as_blob().or(Err(OpenError::Unreadable))?) {
             let record = record.or(Err(OpenError::Unreadable))?;
-            needed |= log.append(key, record.leg, record.first, record.next);
+            needed |= log.append(key, record.leg, record.next).is_some();
         }
         if !needed {
             left_over.push(key);
@@ -121,21 +121,18 @@ fn append(writing: &Writing<'_>, batches: &[Encoded]) -> Result<(), Failure> {
             .ok_or(Failure::Misuse("all numbers of log rows are used up"))?;
         let mut records = Vec::new();
         for batch in batches {
-            let Some(next) = writing.log.next(batch.leg) else {
+            // A failure undoes what is noted here with the rest of the operation.
+            let Some(first) = writing.log.append(row, batch.leg, batch.next) else {
                 continue;
             };
-            if batch.next <= next {
-                continue;
-            }
-            if batch.first > next {
+            if batch.first > first {
                 return Err(Failure::Misuse("a batch of events leaves a gap in its leg"));
             }
-            if batch.first == next {
+            if batch.first == first {
                 write_record(&mut records, batch)?;
             } else {
-                write_record(&mut records, &batch.rest(next)?)?;
+                write_record(&mut records, &batch.rest(first)?)?;
             }
-            writing.log.append(row, batch.leg, next, batch.next);
         }
         if !records.is_empty() {
             writing

@@ -120,7 +120,10 @@ fn a_failed_commit_is_the_failure_of_every_operation_in_it() {
         bad.unwrap_err();
         assert_eq!(numbers(&reader), [0; 0]);
         let known = writer
-            .write(|w| Ok(w.log.next(chat_core::id::LegId::new(uuid::Uuid::nil()))))
+            .write(|w| {
+                Ok(w.log
+                    .append(1, chat_core::id::LegId::new(uuid::Uuid::nil()), 2))
+            })
             .await
             .unwrap();
         assert_eq!(known, None, "the index was undone too");
