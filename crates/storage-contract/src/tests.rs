@@ -1,3 +1,13 @@
+use std::sync::Arc;
+
+use chat_core::testing::MemoryStore;
+
+async fn fresh() -> (Arc<MemoryStore>, ()) {
+    (Arc::new(MemoryStore::new()), ())
+}
+
+crate::chat_contract!(fresh);
+
 /// Every behaviour is a test: the macros name each `pub async fn` of the modules.
 #[test]
 fn the_macros_name_every_behaviour() {

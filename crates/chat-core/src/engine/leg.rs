@@ -98,6 +98,7 @@ impl Task<'_> {
     async fn answer(&mut self, model: &dyn Model) -> Result<End, Halt> {
         self.await_turn().await?;
         self.writer.push(EventKind::LegTaken, None);
+        self.writer.show();
         let leg = &self.writer.live.leg;
         let settings = leg.settings.clone();
         let prompt = prompt::build(
@@ -202,10 +203,14 @@ impl Task<'_> {
         let mut halt = pin!(stopped(self.writer.live));
         let mut late = pin!(sleep_until(self.deadline));
         loop {
+            let ready = events.next().now_or_never();
+            if ready.is_none() {
+                self.writer.show();
+            }
             let event = tokio::select! {
                 biased;
                 halt = &mut halt => return Err(halt),
-                event = events.next() => event,
+                event = async { match ready { Some(event) => event, None => events.next().await } } => event,
                 title = recv_title(&mut self.title) => {
                     self.retitle(title);
                     continue;
@@ -247,7 +252,9 @@ impl Task<'_> {
         let Some(reason) = reason else {
             return Err(End::failed(RunError::UpstreamBroken).into());
         };
-        Ok(pen.finish(&mut self.writer, reason, usage))
+        let step = pen.finish(&mut self.writer, reason, usage);
+        self.writer.show();
+        Ok(step)
     }
 
     /// Runs the calls side by side; their outcomes are written as they come.
@@ -308,6 +315,7 @@ impl Task<'_> {
                 },
                 None,
             );
+            self.writer.show();
             outputs.push((call_id, result));
         }
         drop(running);
@@ -352,6 +360,7 @@ impl Task<'_> {
         self.title = None;
         if let Some(title) = title {
             self.writer.push(EventKind::Retitled { title }, None);
+            self.writer.show();
         }
     }
 

@@ -88,7 +88,7 @@ impl LegLog {
         self.append_whole(&mut inner, at_ms, kind, raw)
     }
 
-    /// Appends a delta and shows it. Gives its number and how many bytes of text the store has not yet.
+    /// Appends a delta, hidden. Gives its number and how many bytes of text the store has not yet.
     pub(crate) fn push_delta(
         &self,
         at_ms: i64,
@@ -109,8 +109,6 @@ impl LegLog {
             )
         };
         let unflushed = inner.text.len() - inner.flushed_text;
-        drop(inner);
-        self.seen.send_modify(|seen| seen.n = n);
         (n, unflushed)
     }
 
@@ -381,7 +379,9 @@ mod tests {
     fn shows_only_a_prefix() {
         let log = log();
         log.push_delta(1000, 0, Field::Text, "shown");
+        assert_eq!(log.read(0, 9).len(), 0);
         log.push(1000, EventKind::LegTaken, None);
+        log.show(1, false);
         assert_eq!(log.read(0, 9).len(), 1);
         log.show(2, false);
         assert_eq!(log.read(0, 9).len(), 2);

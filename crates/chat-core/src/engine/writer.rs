@@ -58,6 +58,8 @@ pub(super) struct Writer<'a> {
     pub(super) shared: &'a Shared,
     pub(super) live: &'a Arc<LiveLeg>,
     fold: Fold,
+    /// What is about to be shown: up to which event, and the bytes of its text.
+    waiting: Option<(u32, usize)>,
 }
 
 impl<'a> Writer<'a> {
@@ -67,18 +69,38 @@ impl<'a> Writer<'a> {
         for event in live.log.read_all() {
             fold.apply(&event);
         }
-        Self { shared, live, fold }
+        Self {
+            shared,
+            live,
+            fold,
+            waiting: None,
+        }
     }
 
     pub(super) const fn fold(&self) -> &Fold {
         &self.fold
     }
 
-    /// Appends an event and shows it; it becomes durable with the next flush.
+    /// Appends an event, to be shown with the next [`Writer::show`].
     pub(super) fn push(&mut self, kind: EventKind, raw: Option<Arc<str>>) {
         let n = self.push_hidden(kind, raw);
-        self.live.log.show(n, false);
-        self.shared.flusher.note(&self.live.log, 0);
+        self.wait_to_show(n, 0);
+    }
+
+    /// Shows what was appended; it becomes durable with the next flush.
+    ///
+    /// Called when the model has nothing more to say right now: readers are woken once for all that came together, which
+    /// in a burst is most of what an event costs.
+    pub(super) fn show(&mut self) {
+        if let Some((n, bytes)) = self.waiting.take() {
+            self.live.log.show(n, false);
+            self.shared.flusher.note(&self.live.log, bytes);
+        }
+    }
+
+    fn wait_to_show(&mut self, n: u32, bytes: usize) {
+        let earlier = self.waiting.map_or(0, |(_, bytes)| bytes);
+        self.waiting = Some((n, earlier + bytes));
     }
 
     /// Appends an event that is not shown yet.
@@ -94,13 +116,14 @@ impl<'a> Writer<'a> {
         n
     }
 
-    /// Appends text to a part and shows it. Waits only while the store is far behind.
+    /// Appends text to a part, to be shown with the next [`Writer::show`]. Waits only while the store is far behind.
     pub(super) async fn push_delta(&mut self, part: u32, field: Field, text: &str) {
         let at_ms = self.shared.ports.clock.now_ms();
         let (n, unflushed) = self.live.log.push_delta(at_ms, part, field, text);
         self.fold.grow(n, part, field, text);
-        self.shared.flusher.note(&self.live.log, text.len());
+        self.wait_to_show(n, text.len());
         if unflushed > UNFLUSHED_BYTES {
+            self.show();
             tokio::select! {
                 () = self.shared.flusher.commit(&self.live.log, n) => {}
                 () = self.live.stopped() => {}
@@ -118,6 +141,7 @@ impl<'a> Writer<'a> {
     /// Makes everything so far durable, the answer's record included, and then shows it.
     pub(super) async fn commit(&mut self) -> Result<(), Lost> {
         let n = self.fold.last_n();
+        self.waiting = None;
         self.shared.flusher.commit(&self.live.log, n).await;
         if let Some(body) = self.body().await {
             let checkpoint = Checkpoint {
@@ -145,6 +169,7 @@ impl<'a> Writer<'a> {
 
     /// Closes the leg and its run: finishes open parts, stores answer, seal and status at once, then shows the end.
     pub(super) async fn close(mut self, end: End, estimate: Option<Usage>) {
+        self.show();
         let finished = match end.outcome {
             Outcome::Completed => PartStatus::Completed,
             Outcome::Failed | Outcome::Cancelled | Outcome::Incomplete | Outcome::Expired => {

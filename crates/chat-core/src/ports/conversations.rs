@@ -21,10 +21,10 @@ pub trait Conversations: Send + Sync {
     /// conversation's slot. Any refusal changes nothing.
     ///
     /// Checks are made in this order, the first that fails is answered: a repeated idempotency key gives
-    /// [`Opened::Repeated`] and changes nothing; a missing conversation without `create` is [`Refusal::NotFound`]; a
-    /// foreign one [`Refusal::Forbidden`]; an input message's id that a message of another conversation has, or one of
-    /// this conversation that is not deleted by the cut, is [`Refusal::MessageTaken`]; under [`Policy::Refuse`] a held
-    /// slot is [`Refusal::Busy`].
+    /// [`Opened::Repeated`] and changes nothing, also when what it named was cut away since; a missing conversation
+    /// without `create` is [`Refusal::NotFound`]; a foreign one [`Refusal::Forbidden`]; an input message's id that
+    /// another message has, or an answer that is still to come, is [`Refusal::MessageTaken`], unless the cut deletes
+    /// that one; under [`Policy::Refuse`] a slot that is held, unless the cut frees it, is [`Refusal::Busy`].
     ///
     /// Under [`Policy::Replace`] the slot is taken from its holder in the same transaction: a paused holder is
     /// cancelled there; one with an open leg is marked `cancelling` and given back as

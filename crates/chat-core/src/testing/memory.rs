@@ -32,7 +32,7 @@ struct State {
     messages: HashMap<MessageId, Message>,
     runs: HashMap<RunId, RunRow>,
     legs: HashMap<LegId, LegRow>,
-    keys: HashMap<(Owner, IdempotencyKey), LegId>,
+    keys: HashMap<(Owner, IdempotencyKey), LegRef>,
     opened: u64,
 }
 
@@ -122,7 +122,6 @@ impl State {
         for leg in &legs {
             self.legs.remove(&leg.id);
             self.runs.remove(&leg.run);
-            self.keys.retain(|_, keyed| *keyed != leg.id);
             for row in self.conversations.values_mut() {
                 if row.slot == Some(leg.run) {
                     row.slot = None;
@@ -145,10 +144,14 @@ impl State {
             Some(row) if row.conversation.owner != open.caller => return Some(Refusal::Forbidden),
             None | Some(_) => {}
         }
+        let stays = |conversation, seq| {
+            conversation != open.conversation || cut.is_none_or(|cut| seq < cut)
+        };
         let taken = |id: &MessageId| {
-            self.messages.get(id).is_some_and(|message| {
-                message.conversation != open.conversation || cut.is_none_or(|cut| message.seq < cut)
-            })
+            let stored = self.messages.get(id);
+            let awaited = self.legs.values().find(|row| row.leg.message == *id);
+            stored.is_some_and(|message| stays(message.conversation, message.seq))
+                || awaited.is_some_and(|row| stays(row.leg.conversation, row.leg.message_seq))
         };
         let mut ids: Vec<MessageId> = open.input.iter().map(|message| message.id).collect();
         ids.push(open.answer);
@@ -253,7 +256,12 @@ impl State {
             },
         );
         if let Some(key) = key {
-            self.keys.insert(key, open.leg);
+            let first = LegRef {
+                leg: open.leg,
+                run: open.run,
+                conversation: open.conversation,
+            };
+            self.keys.insert(key, first);
         }
         fresh
     }
@@ -270,6 +278,9 @@ impl State {
     }
 
     fn write_answer(&mut self, leg: &Leg, answer: crate::ports::AnswerRecord) {
+        if answer.body.parts.is_empty() {
+            return;
+        }
         let message = self.messages.entry(answer.id).or_insert_with(|| Message {
             id: answer.id,
             conversation: leg.conversation,
@@ -287,13 +298,8 @@ impl Conversations for MemoryStore {
     async fn open_leg(&self, open: OpenLeg) -> Result<Opened, StoreError> {
         let mut state = self.lock();
         let key = open.key.clone().map(|key| (open.caller.clone(), key));
-        let first = key.as_ref().and_then(|key| state.keys.get(key));
-        if let Some(row) = first.and_then(|leg| state.legs.get(leg)) {
-            return Ok(Opened::Repeated(LegRef {
-                leg: row.leg.id,
-                run: row.leg.run,
-                conversation: row.leg.conversation,
-            }));
+        if let Some(first) = key.as_ref().and_then(|key| state.keys.get(key)) {
+            return Ok(Opened::Repeated(*first));
         }
         let cut = open
             .cut_from
@@ -364,6 +370,7 @@ impl Conversations for MemoryStore {
             return Ok(None);
         };
         let dropped = state.cut(id, 0);
+        state.keys.retain(|_, first| first.conversation != id);
         Ok(Some(Deleted {
             conversation: row.conversation,
             dropped,
