@@ -177,9 +177,11 @@ for (const name of VERSIONS) {
       const sending = page.send(answer.prompt);
       await page.shows(100);
       const { hung_up: before } = await mock.stats();
-      assert.deepEqual(await guest.stop(page.id), { status: 200, body: { stopped: true } });
+      const asked = Date.now();
+      const [stopped, hungUp] = await Promise.all([guest.stop(page.id), mock.hungUp(before + 1)]);
+      assert.deepEqual(stopped, { status: 200, body: { stopped: true } });
+      assert.ok(hungUp - asked <= 100, `the upstream was hung up on after ${hungUp - asked} ms`);
       await sending;
-      await mock.hungUp(before + 1);
 
       assert.equal(page.chat.error, undefined);
       assert.equal(page.chat.status, "ready");

@@ -27,8 +27,16 @@ export async function startBrowser() {
   return {
     /** Opens a visitor of the console at `url`, who shares nothing with any other. */
     visit: async (url, options = {}) => {
-      const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+      // Without motion a colour is never on its way to another one while it is looked at.
+      const still = { viewport: { width: 1280, height: 800 }, reducedMotion: "reduce" };
+      const context = await browser.newContext({ ...still, ...options });
       const visitor = { context, faults: [] };
+      await context.exposeBinding("policyViolated", (_, what) => visitor.faults.push(`against the policy: ${what}`));
+      await context.addInitScript(() =>
+        document.addEventListener("securitypolicyviolation", (event) =>
+          globalThis.policyViolated(`${event.effectiveDirective} ${event.blockedURI}`),
+        ),
+      );
       context.on("request", (request) => {
         const to = new URL(request.url());
         const local = ["data:", "blob:"].includes(to.protocol) || to.origin === new URL(url).origin;
@@ -58,9 +66,11 @@ export async function openPage(context, url) {
   return page;
 }
 
-/** What axe-core finds on `page`, one line each. */
+/** What axe-core finds on `page`, one line each; text has to reach the contrast of AAA. */
 export async function violations(page) {
   await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const { violations } = await page.evaluate(() =>
+    globalThis.axe.run(document, { rules: { "color-contrast-enhanced": { enabled: true } } }),
+  );
   return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.target.join(" ")}`));
 }

@@ -7,7 +7,10 @@ import { connect, createServer } from "node:net";
 export async function startProxy(url) {
   const { hostname, port } = new URL(url);
   const sockets = new Set();
+  let down = false;
   const server = createServer((client) => {
+    client.on("error", () => {});
+    if (down) return void client.resetAndDestroy();
     const upstream = connect(Number(port), hostname);
     for (const [one, other] of [[client, upstream], [upstream, client]]) {
       sockets.add(one);
@@ -29,6 +32,15 @@ export async function startProxy(url) {
     url: `http://127.0.0.1:${server.address().port}`,
     /** Cuts every open connection; new ones are accepted as before. */
     cut,
+    /** Cuts every open connection, and each new one at once until `restore`. */
+    fail: () => {
+      down = true;
+      cut();
+    },
+    /** Lets connections through again. */
+    restore: () => {
+      down = false;
+    },
     stop: async () => {
       cut();
       server.close();

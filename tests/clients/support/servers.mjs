@@ -12,10 +12,12 @@ import { setTimeout as pause } from "node:timers/promises";
 const START_MS = 20_000;
 const STOP_MS = 10_000;
 
-/** Every process that still runs, so that none outlives the tests. */
+/** Every process that still runs and every folder that is left, so that none outlives the tests. */
 const running = new Set();
+const folders = new Set();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
 /** A port that nobody listens on. */
@@ -36,7 +38,7 @@ export async function freePort() {
  */
 export async function startSkein({ mock, env = {}, dataDir, port } = {}) {
   const program = required("SKEIN_BIN");
-  const folder = mkdtempSync(join(tmpdir(), "skein-test-"));
+  const folder = newFolder("skein-test-");
   const data = dataDir ?? join(folder, "data");
   const chosen = port ?? (await freePort());
   const upstream = mock ? { OPENAI_BASE_URL: `${mock.url}/v1`, OPENAI_API_KEY: "test-key", SKEIN_MODEL: "mock" } : {};
@@ -53,7 +55,7 @@ export async function startSkein({ mock, env = {}, dataDir, port } = {}) {
 export async function startMock() {
   const port = await freePort();
   const mock = await start(required("MOCK_LLM_BIN"), ["--port", String(port)], {
-    folder: mkdtempSync(join(tmpdir(), "mock-llm-test-")),
+    folder: newFolder("mock-llm-test-"),
     url: `http://127.0.0.1:${port}`,
     path: "/v1/models",
     env: {},
@@ -63,10 +65,15 @@ export async function startMock() {
     ...mock,
     /** How many requests it has had, and how they ended. */
     stats,
-    /** Waits until `count` of its answers have been hung up on; a second is ten times what Skein allows itself. */
+    /**
+     * Waits until `count` of its answers have been hung up on, a second at most, and returns when the last one was, as
+     * `Date.now()` counts.
+     */
     hungUp: async (count) => {
       const deadline = Date.now() + 1_000;
-      while ((await stats()).hung_up < count) {
+      for (;;) {
+        const { hung_up: hungUp, hang_ups: hangUps } = await stats();
+        if (hungUp >= count) return Date.now() - Math.min(...hangUps.map((each) => each.ms_ago));
         if (Date.now() > deadline) throw new Error("the upstream's connection stays open");
         await pause(5);
       }
@@ -78,19 +85,30 @@ export async function startMock() {
 export async function guest(skein) {
   const answer = await fetch(`${skein.url}/api/auth/guest`, { method: "POST" });
   if (answer.status !== 200) throw new Error(`POST /api/auth/guest was answered with ${answer.status}`);
-  const { access_token: token, user } = await answer.json();
+  const { access_token: token } = await answer.json();
+  return caller(skein, token);
+}
+
+/** The calls of whoever holds `token`. */
+export function caller(skein, token) {
   const headers = { authorization: `Bearer ${token}` };
   const call = async (method, path) => {
     const answer = await fetch(skein.url + path, { method, headers });
     return { status: answer.status, body: await answer.json() };
   };
   return {
-    token,
-    user,
     headers,
     call,
     /** The stored messages of a conversation. */
     messages: async (chat) => (await call("GET", `/api/messages?chatId=${chat}`)).body.messages,
+    /** Sends a text and returns its answer's whole stream. */
+    say: async (chat, text) => {
+      const message = { id: crypto.randomUUID(), role: "user", parts: [{ type: "text", text }] };
+      const body = JSON.stringify({ id: chat, message });
+      const answer = await fetch(`${skein.url}/api/chat`, { method: "POST", headers, body });
+      if (answer.status !== 200) throw new Error(`POST /api/chat was answered with ${answer.status}`);
+      return answer.text();
+    },
     /** Stops the run of a conversation. */
     stop: (chat) => call("POST", `/api/chat/${chat}/stop`),
   };
@@ -122,8 +140,11 @@ async function start(program, words, { folder, url, path, env }) {
   return {
     url,
     pid: child.pid,
-    log: () => readFileSync(log, "utf8"),
-    /** Ends it as a crash does. */
+    /** Fails when it has ended by itself, with the end of its log. */
+    checkAlive: () => {
+      if (ended) throw new Error(`${program} ${ended}:\n${tail()}`);
+    },
+    /** Ends it as a crash does; its folder stays until the tests end. */
     kill: async () => {
       child.kill("SIGKILL");
       await exit;
@@ -135,8 +156,15 @@ async function start(program, words, { folder, url, path, env }) {
       await exit;
       clearTimeout(late);
       rmSync(folder, { recursive: true, force: true });
+      folders.delete(folder);
     },
   };
+}
+
+function newFolder(prefix) {
+  const folder = mkdtempSync(join(tmpdir(), prefix));
+  folders.add(folder);
+  return folder;
 }
 
 async function answers(url) {
