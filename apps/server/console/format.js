@@ -16,6 +16,7 @@ export function rate(value) {
 
 /** @param {number} share from 0 to 1 */
 export function percent(share) {
+  if (share > 0 && share < 0.001) return "under 0.1";
   return share > 0 && share < 0.1 ? tenths.format(100 * share) : whole.format(100 * share);
 }
 
