@@ -10,6 +10,8 @@ CREATE TABLE conversation (
     origin              TEXT NOT NULL,
     created_at          INTEGER NOT NULL,
     metadata            TEXT NOT NULL DEFAULT '{}',
+    -- The id under which a conversation that was imported was known.
+    alias               TEXT,
     -- The next free place for a message. A place is never given twice, also not after a cut.
     next_seq            INTEGER NOT NULL DEFAULT 1,
     -- Raised by every opened leg, which then carries it.
@@ -19,6 +21,7 @@ CREATE TABLE conversation (
     prefix_seq          INTEGER,
     tokens_used         INTEGER NOT NULL DEFAULT 0
 );
+CREATE UNIQUE INDEX conversation_alias ON conversation (alias) WHERE alias IS NOT NULL;
 CREATE INDEX conversation_history ON conversation (owner, created_at, id);
 
 CREATE TABLE message (
@@ -48,10 +51,12 @@ CREATE TABLE run (
     epoch        INTEGER NOT NULL,
     created_at   INTEGER NOT NULL,
     ended_at     INTEGER,
+    alias        TEXT,
     -- The conversation's id while the run holds it, NULL afterwards.
     slot         BLOB,
     UNIQUE (conversation, answer_seq)
 );
+CREATE UNIQUE INDEX run_alias ON run (alias) WHERE alias IS NOT NULL;
 -- This index is the rule that a conversation has at most one active run.
 CREATE UNIQUE INDEX run_slot ON run (slot) WHERE slot IS NOT NULL;
 

@@ -29,7 +29,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use send::{Send, SendInput, Sent};
@@ -49,6 +52,8 @@ use crate::{
     run::{Leg, StopCause},
 };
 
+/// A sealed log stays in memory this long for readers that are nearly at its end.
+const EMPTY_AFTER: Duration = Duration::from_secs(5);
 /// A stop waits at most this long for the run to be closed before it answers.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 /// After the drain's time is up, legs have this long to close as interrupted.
@@ -93,10 +98,8 @@ pub struct Settings {
     pub max_leg_bytes: usize,
     /// New sends are refused while all live legs together hold more than this many bytes of text.
     pub max_live_bytes: usize,
-    /// How many model steps one run may take.
-    pub max_steps: u32,
-    /// The model that makes titles; `None` makes none.
-    pub title_model: Option<String>,
+    /// Whether a new conversation gets a title from the model that answers it.
+    pub titles: bool,
 }
 
 impl Default for Settings {
@@ -105,8 +108,7 @@ impl Default for Settings {
             max_leg: Duration::from_mins(30),
             max_leg_bytes: 8 << 20,
             max_live_bytes: 512 << 20,
-            max_steps: 5,
-            title_model: None,
+            titles: false,
         }
     }
 }
@@ -212,7 +214,12 @@ impl Engine {
     ///
     /// The command is carried out to its end also when its caller goes away meanwhile.
     pub async fn send(&self, send: Send) -> Result<Sent, EngineError> {
-        send::send(&self.0, send).await
+        if self.0.is_full() {
+            return Err(EngineError::Unavailable);
+        }
+        let shared = Arc::clone(&self.0);
+        self.carry_out(async move { send::open(&shared, send).await })
+            .await
     }
 
     /// Watches a leg from its first event. The caller must have been given the leg by this engine, which has checked
@@ -259,29 +266,30 @@ impl Engine {
 
     /// Stops the conversation's active run, keeps its text and says whether there was one.
     ///
-    /// When it answers, the run is closed, unless its owner is slow to do so. Asking again is no error.
+    /// A send that came before is stopped as well, though it may still be on its way. When this answers, the run is
+    /// closed, unless its owner is slow to do so. Asking again is no error. Like [`Engine::send`] it is carried out to
+    /// its end also when its caller goes away.
     pub async fn stop(
         &self,
         caller: &Owner,
         conversation: ConversationId,
     ) -> Result<bool, EngineError> {
-        self.checked(caller, conversation, Action::Write).await?;
-        let Some(asked) = self.0.ports.runs.ask_stop(conversation).await? else {
-            return Ok(false);
-        };
-        match self.0.live.find(asked.leg) {
-            Some(live) => {
-                live.stop(StopCause::Asked);
+        let (engine, caller) = (self.clone(), caller.clone());
+        self.carry_out(async move {
+            let turn = engine.0.turns.take(conversation).await;
+            engine.checked(&caller, conversation, Action::Write).await?;
+            let Some(asked) = engine.0.ports.runs.ask_stop(conversation).await? else {
+                return Ok(false);
+            };
+            engine.0.tell(asked.leg, StopCause::Asked);
+            drop(turn);
+            if let Some(live) = engine.0.live.find(asked.leg) {
                 // The stop is recorded: an owner that is slow to close does not change the answer.
                 let _late = timeout(STOP_WAIT, live.log.wait_closed()).await;
             }
-            None => self
-                .0
-                .ports
-                .signals
-                .ring(Signal::StopAsked(asked.leg, StopCause::Asked)),
-        }
-        Ok(true)
+            Ok(true)
+        })
+        .await
     }
 
     /// The conversation, if the caller may read it.
@@ -354,30 +362,35 @@ impl Engine {
     }
 
     /// Deletes a conversation with all it holds and gives it as it was. An active run is stopped and nothing of it kept.
+    ///
+    /// Like [`Engine::send`] it is carried out to its end also when its caller goes away.
     pub async fn delete(
         &self,
         caller: &Owner,
         conversation: ConversationId,
     ) -> Result<Conversation, EngineError> {
-        let _turn = self.0.turns.take(conversation).await;
-        self.checked(caller, conversation, Action::Write).await?;
-        let missing = EngineError::NotFound {
-            what: "conversation",
-        };
-        let Deleted {
-            conversation,
-            dropped,
-        } = self
-            .0
-            .ports
-            .conversations
-            .delete_conversation(conversation)
-            .await?
-            .ok_or(missing)?;
-        for dropped in dropped {
-            self.0.tell(dropped.leg, StopCause::Dropped);
-        }
-        Ok(conversation)
+        let (engine, caller) = (self.clone(), caller.clone());
+        self.carry_out(async move {
+            let _turn = engine.0.turns.take(conversation).await;
+            engine.checked(&caller, conversation, Action::Write).await?;
+            let deleted = engine
+                .0
+                .ports
+                .conversations
+                .delete_conversation(conversation)
+                .await?;
+            let Deleted {
+                conversation,
+                dropped,
+            } = deleted.ok_or(EngineError::NotFound {
+                what: "conversation",
+            })?;
+            for dropped in dropped {
+                engine.0.tell(dropped.leg, StopCause::Dropped);
+            }
+            Ok(conversation)
+        })
+        .await
     }
 
     /// Loads the vocabulary that messages to this model are counted with, in the background.
@@ -411,6 +424,18 @@ impl Engine {
         shared.keeping.wait().await;
     }
 
+    /// Carries a command out to its end in a task of the engine's own: one that was half done when its caller went away
+    /// would leave a run in the store that nobody works on, or one that was never told to stop.
+    async fn carry_out<T: std::marker::Send + 'static>(
+        &self,
+        command: impl Future<Output = Result<T, EngineError>> + std::marker::Send + 'static,
+    ) -> Result<T, EngineError> {
+        match self.0.work.spawn_on(command, &self.0.home).await {
+            Ok(outcome) => outcome,
+            Err(_gone) => Err(EngineError::Unavailable),
+        }
+    }
+
     async fn checked(
         &self,
         caller: &Owner,
@@ -436,12 +461,34 @@ impl Engine {
 }
 
 impl Shared {
+    /// Whether no further answer can be begun now.
+    fn is_full(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+            || self.held_bytes.load(Ordering::Relaxed) > self.settings.max_live_bytes
+    }
+
     /// Tells a leg's owner, here or elsewhere, that it is to stop.
     fn tell(&self, leg: LegId, cause: StopCause) {
         match self.live.find(leg) {
             Some(live) => live.stop(cause),
             None => self.ports.signals.ring(Signal::StopAsked(leg, cause)),
         }
+    }
+
+    /// Gives a sealed log's memory back after a while, for readers that stopped reading would hold it for ever. Those who
+    /// only need the last events get them from memory.
+    fn empty_soon(&self, log: &Arc<log::LegLog>) {
+        let (log, stop) = (Arc::downgrade(log), self.stop_keeping.clone());
+        let empty = async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = sleep(EMPTY_AFTER) => {}
+            }
+            if let Some(log) = log.upgrade() {
+                log.empty();
+            }
+        };
+        self.keeping.spawn_on(empty, &self.home);
     }
 
     /// Hears what other nodes ask of this one.

@@ -262,6 +262,30 @@ impl PartContent {
         }
     }
 
+    /// About how many bytes its texts and data take.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Text { text, annotations } => {
+                text.len() + annotations.iter().map(json_weight).sum::<usize>()
+            }
+            Self::Refusal { text } => text.len(),
+            Self::Reasoning {
+                summary,
+                text,
+                encrypted,
+            } => {
+                let sections: usize = summary.iter().chain(text).map(String::len).sum();
+                sections + encrypted.as_ref().map_or(0, String::len)
+            }
+            Self::Call(call) => call.arguments.len() + call.code.as_ref().map_or(0, String::len),
+            Self::CallOutput { result, .. } => result.weight(),
+            Self::ToolList { tools, .. } => json_weight(tools),
+            Self::File { url, .. } | Self::Source { url, .. } => url.len(),
+            Self::Data { data, .. } => json_weight(data),
+            Self::Opaque { raw, .. } => json_weight(raw),
+        }
+    }
+
     /// The text of a text part.
     pub fn as_text(&self) -> Option<&str> {
         if let Self::Text { text, .. } = self {
@@ -385,4 +409,29 @@ pub enum ToolResult {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+}
+
+impl ToolResult {
+    /// About how many bytes it takes.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Output { output } => json_weight(output),
+            Self::Error { message } => message.len(),
+            Self::Denied { reason } => reason.as_ref().map_or(0, String::len),
+        }
+    }
+}
+
+/// About how many bytes a JSON value takes in memory.
+pub(crate) fn json_weight(value: &Value) -> usize {
+    let inside: usize = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(json_weight).sum(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(name, value)| name.len() + json_weight(value))
+            .sum(),
+    };
+    size_of::<Value>() + inside
 }

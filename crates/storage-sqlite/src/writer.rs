@@ -107,11 +107,11 @@ const GROUP: usize = 256;
 /// At most this many operations wait; then callers wait for a place.
 const QUEUE: usize = 1024;
 
-/// After this long without an operation the writer looks after index and WAL.
+/// After this long without an operation the writer looks after the WAL.
 const IDLE: Duration = Duration::from_millis(20);
 
-/// A message waits no longer than this to be indexed, however busy the writer is.
-const UNINDEXED_AT_MOST: Duration = Duration::from_secs(1);
+/// A message waits so long to be indexed, however busy the writer is, so that many are indexed with one sync.
+const UNINDEXED_FOR: Duration = Duration::from_millis(500);
 
 /// An idle writer moves a WAL of this many pages into the database.
 const CHECKPOINT_WHEN_IDLE: u32 = 1000;
@@ -199,10 +199,9 @@ impl Thread {
             tracing::error!(%error, "the size of the WAL cannot be watched; it is moved only at the end");
         }
         loop {
-            let next = if self.has_chores() {
-                self.queued.recv_timeout(IDLE)
-            } else {
-                self.queued.recv().or(Err(RecvTimeoutError::Disconnected))
+            let next = match self.next_chore() {
+                Some(wait) => self.queued.recv_timeout(wait),
+                None => self.queued.recv().or(Err(RecvTimeoutError::Disconnected)),
             };
             match next {
                 Ok(first) => {
@@ -290,15 +289,19 @@ impl Thread {
         }
     }
 
-    fn has_chores(&mut self) -> bool {
-        self.unindexed_since.is_some() || self.unmoved_pages() >= CHECKPOINT_WHEN_IDLE
+    /// How long to wait for an operation before there is something else to do.
+    fn next_chore(&mut self) -> Option<Duration> {
+        let index = self
+            .unindexed_since
+            .map(|since| UNINDEXED_FOR.saturating_sub(since.elapsed()));
+        let checkpoint = (self.unmoved_pages() >= CHECKPOINT_WHEN_IDLE).then_some(IDLE);
+        index.into_iter().chain(checkpoint).min()
     }
 
     /// What may wait until nothing is queued.
     fn chores(&mut self) {
-        if self.unindexed_since.is_some() {
-            self.index();
-        } else if self.unmoved_pages() >= CHECKPOINT_WHEN_IDLE {
+        self.urgent_chores();
+        if self.unmoved_pages() >= CHECKPOINT_WHEN_IDLE {
             self.checkpoint("PASSIVE");
         }
     }
@@ -307,7 +310,7 @@ impl Thread {
     fn urgent_chores(&mut self) {
         if self
             .unindexed_since
-            .is_some_and(|since| since.elapsed() >= UNINDEXED_AT_MOST)
+            .is_some_and(|since| since.elapsed() >= UNINDEXED_FOR)
         {
             self.index();
         }

@@ -12,7 +12,7 @@ use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::log::LegLog;
-use crate::ports::RunLog;
+use crate::ports::{RunLog, StoreError};
 
 /// An event is on its way to the store after at most this long.
 const EVERY: Duration = Duration::from_millis(45);
@@ -92,7 +92,19 @@ impl Flusher {
                     log.flushed(last);
                 }
             }
-            Err(error) => {
+            Err(error @ (StoreError::Corrupt { .. } | StoreError::Fatal(_))) => {
+                // Trying again would fail again and hold every other leg up. The events are in memory and go into the
+                // seals; only a crash before that would miss them.
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    legs = flushed.len(),
+                    "events are not in the store"
+                );
+                for (log, last) in flushed {
+                    log.flushed(last);
+                }
+            }
+            Err(error @ StoreError::Unavailable(_)) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     legs = flushed.len(),

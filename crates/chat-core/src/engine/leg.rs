@@ -51,8 +51,12 @@ pub(super) async fn work(
         Err(Halt::Lost) => End::CANCELLED,
     };
     let estimate = task.estimate();
-    if live.stop_cause().is_none() {
-        task.await_title().await;
+    match live.stop_cause() {
+        Some(cause) => {
+            task.writer
+                .push_hidden(EventKind::StopRequested { cause }, None);
+        }
+        None => task.await_title().await,
     }
     task.writer.close(end, estimate).await;
 }
@@ -240,8 +244,7 @@ impl Task<'_> {
                     | ModelEventKind::CallStarted { .. }
                     | ModelEventKind::CallArguments { .. } => {
                         pen.write(&mut self.writer, kind, raw).await;
-                        if self.writer.live.log.text_bytes()
-                            > self.writer.shared.settings.max_leg_bytes
+                        if self.writer.live.log.bytes() > self.writer.shared.settings.max_leg_bytes
                         {
                             return Err(End::incomplete(RunError::TooLarge).into());
                         }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::{
     event::{EventKind, Field, RunEvent},
     id::LegId,
+    message::json_weight,
     ports::LogBatch,
 };
 
@@ -45,6 +46,8 @@ struct Inner {
     entries: Vec<Entry>,
     /// Events that are no compact deltas.
     whole: Vec<(EventKind, Option<Arc<str>>)>,
+    /// What all of these weigh.
+    bytes: usize,
     /// The number of the last event that the store has.
     flushed: u32,
     /// Where the text that the store has not ends.
@@ -140,9 +143,17 @@ impl LegLog {
         *self.seen.borrow()
     }
 
-    /// Up to `limit` shown events after number `after`.
-    pub(crate) fn read(&self, after: u32, limit: usize) -> Vec<RunEvent> {
-        self.read_until(after, self.seen().n, limit)
+    /// Up to `limit` shown events after number `after`; `None` once the log was emptied.
+    pub(crate) fn read(&self, after: u32, limit: usize) -> Option<Vec<RunEvent>> {
+        let shown = self.seen().n;
+        let events = self.read_until(after, shown, limit);
+        (after == shown || !events.is_empty()).then_some(events)
+    }
+
+    /// Gives the memory back. Only once the leg is sealed: who is behind reads the seal.
+    pub(super) fn empty(&self) {
+        let emptied = std::mem::take(&mut *self.lock());
+        self.held.fetch_sub(emptied.bytes, Ordering::Relaxed);
     }
 
     /// All events, hidden ones too.
@@ -150,9 +161,9 @@ impl LegLog {
         self.read_until(0, u32::MAX, usize::MAX)
     }
 
-    /// How much text it holds, in bytes.
-    pub(crate) fn text_bytes(&self) -> usize {
-        self.lock().text.len()
+    /// What it holds, in bytes: all texts, outputs and raw events.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().bytes
     }
 
     /// The events that the store does not have yet, or `None`. The closing ones of a closed leg are in its seal.
@@ -244,7 +255,7 @@ impl LegLog {
 
     fn append_delta(&self, inner: &mut Inner, at_ms: i64, tag: u32, text: &str) -> u32 {
         inner.text.push_str(text);
-        self.held.fetch_add(text.len(), Ordering::Relaxed);
+        self.weigh(inner, text.len() + size_of::<Entry>());
         self.append(inner, at_ms, tag)
     }
 
@@ -256,8 +267,17 @@ impl LegLog {
         raw: Option<Arc<str>>,
     ) -> u32 {
         let tag = WHOLE | u32::try_from(inner.whole.len()).unwrap_or(WHOLE - 1);
+        self.weigh(
+            inner,
+            weight(&kind) + raw.as_ref().map_or(0, |raw| raw.len()),
+        );
         inner.whole.push((kind, raw));
         self.append(inner, at_ms, tag)
+    }
+
+    fn weigh(&self, inner: &mut Inner, bytes: usize) {
+        inner.bytes += bytes;
+        self.held.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn append(&self, inner: &mut Inner, at_ms: i64, tag: u32) -> u32 {
@@ -283,9 +303,38 @@ impl LegLog {
 
 impl Drop for LegLog {
     fn drop(&mut self) {
-        let bytes = self.text_bytes();
-        self.held.fetch_sub(bytes, Ordering::Relaxed);
+        self.empty();
     }
+}
+
+/// About how many bytes an event takes that is no compact delta.
+fn weight(kind: &EventKind) -> usize {
+    let texts = match kind {
+        EventKind::PartDelta { text, .. } | EventKind::DocumentDelta { text, .. } => text.len(),
+        EventKind::PartFinished { content, .. } => content.weight(),
+        EventKind::ToolFinished { result, .. } => result.weight(),
+        EventKind::ToolOutput { output, .. } => json_weight(output),
+        EventKind::Data { data, .. } => json_weight(data),
+        EventKind::SuggestionMade { suggestion, .. } => json_weight(suggestion),
+        EventKind::PartAnnotated { annotation, .. } => json_weight(annotation),
+        EventKind::LegOpened { answers, .. } => {
+            answers.iter().map(|answer| answer.result.weight()).sum()
+        }
+        EventKind::PartStarted { head, .. } => head.weight(),
+        EventKind::LegTaken
+        | EventKind::StepStarted { .. }
+        | EventKind::ToolStatus { .. }
+        | EventKind::ApprovalRequested { .. }
+        | EventKind::DocumentOpened { .. }
+        | EventKind::DocumentStored { .. }
+        | EventKind::Retitled { .. }
+        | EventKind::StepFinished { .. }
+        | EventKind::StopRequested { .. }
+        | EventKind::Paused { .. }
+        | EventKind::Ended { .. }
+        | EventKind::Foreign => 0,
+    };
+    size_of::<EventKind>() + texts
 }
 
 fn end_of(entry: Entry) -> usize {
@@ -379,12 +428,12 @@ mod tests {
     fn shows_only_a_prefix() {
         let log = log();
         log.push_delta(1000, 0, Field::Text, "shown");
-        assert_eq!(log.read(0, 9).len(), 0);
+        assert_eq!(log.read(0, 9), Some(Vec::new()));
         log.push(1000, EventKind::LegTaken, None);
         log.show(1, false);
-        assert_eq!(log.read(0, 9).len(), 1);
+        assert_eq!(log.read(0, 9).unwrap().len(), 1);
         log.show(2, false);
-        assert_eq!(log.read(0, 9).len(), 2);
+        assert_eq!(log.read(0, 9).unwrap().len(), 2);
         assert!(!log.seen().closed);
     }
 
@@ -423,9 +472,22 @@ mod tests {
     fn gives_its_memory_back() {
         let held = Arc::new(AtomicUsize::new(0));
         let log = LegLog::new(LegId::new(Uuid::from_u128(1)), 0, Arc::clone(&held));
+        let output = EventKind::Data {
+            name: String::new(),
+            id: None,
+            data: "x".repeat(1_000).into(),
+            transient: false,
+        };
+        log.push(0, output, None);
         log.push_delta(0, 0, Field::Text, "12345");
-        assert_eq!(held.load(Ordering::Relaxed), 5);
-        drop(log);
+        log.show(2, true);
+        assert!(
+            held.load(Ordering::Relaxed) > 1_005,
+            "outputs weigh as much as texts"
+        );
+        log.empty();
         assert_eq!(held.load(Ordering::Relaxed), 0);
+        assert_eq!(log.read(0, 9), None, "who is behind is sent to the seal");
+        assert_eq!(log.read(2, 9), Some(Vec::new()));
     }
 }

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     error::EngineError,
     message::Part,
-    run::{Leg, RunError},
+    ports::StoreError,
+    run::{Leg, RunError, RunStatus},
 };
 
 /// Closes every orphan and gives how many there were.
@@ -26,7 +27,14 @@ pub(super) async fn recover(shared: &Arc<Shared>) -> Result<usize, EngineError> 
 }
 
 async fn close_orphan(shared: &Arc<Shared>, leg: Leg) -> Result<(), EngineError> {
-    let stored = shared.ports.run_log.read(leg.id, 0, u32::MAX).await?;
+    let stored = match shared.ports.run_log.read(leg.id, 0, u32::MAX).await {
+        Err(error @ StoreError::Corrupt { .. }) => {
+            // One damaged log must not keep the server down: the leg ends without its text.
+            tracing::error!(error = &error as &dyn std::error::Error, leg = %leg.id, "the log of a leg is damaged");
+            Vec::new()
+        }
+        read => read?,
+    };
     let prior = prior_parts(shared, &leg).await?;
     let log = LegLog::new(leg.id, leg.opened_at_ms, Arc::clone(&shared.held_bytes));
     let mut last = 0;
@@ -39,7 +47,13 @@ async fn close_orphan(shared: &Arc<Shared>, leg: Leg) -> Result<(), EngineError>
     let live = Arc::new(LiveLeg::new(leg, log));
     live.log.show(last, false);
     let writer = Writer::new(shared, &live, prior);
-    end(writer, last, RunError::Interrupted).await;
+    let was_stopped = live.leg.status == RunStatus::Cancelling;
+    let end_as = if was_stopped {
+        End::CANCELLED
+    } else {
+        End::failed(RunError::Interrupted)
+    };
+    end(writer, last, end_as).await;
     Ok(())
 }
 
@@ -47,16 +61,16 @@ async fn close_orphan(shared: &Arc<Shared>, leg: Leg) -> Result<(), EngineError>
 pub(super) async fn close_live(shared: &Shared, live: &Arc<LiveLeg>, error: RunError) {
     let writer = Writer::new(shared, live, Vec::new());
     let last = writer.fold().last_n();
-    end(writer, last, error).await;
+    end(writer, last, End::failed(error)).await;
 }
 
 /// A leg whose closing event was flushed but whose close was not stored ends as that event says: it was never shown,
 /// but it is what happened.
-async fn end(writer: Writer<'_>, last: u32, error: RunError) {
+async fn end(writer: Writer<'_>, last: u32, end: End) {
     if writer.fold().closing().is_some() {
         writer.close_as_folded(last).await;
     } else {
-        writer.close(End::failed(error), None).await;
+        writer.close(end, None).await;
     }
 }
 

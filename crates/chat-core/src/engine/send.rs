@@ -1,6 +1,6 @@
 //! Sending: one message stored, one leg opened, one task begun.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use serde_json::Value;
 use token_budget::{Turn, whole_budget};
@@ -58,24 +58,10 @@ pub struct Sent {
     pub repeated: bool,
 }
 
-pub(super) async fn send(shared: &Arc<Shared>, send: Send) -> Result<Sent, EngineError> {
-    if shared.draining.load(Ordering::Acquire)
-        || shared.held_bytes.load(Ordering::Relaxed) > shared.settings.max_live_bytes
-    {
-        return Err(EngineError::Unavailable);
-    }
-    // A caller that goes away must not leave a leg in the store that nobody works on.
-    let shared = Arc::clone(shared);
-    let home = shared.home.clone();
-    let tracker = shared.work.clone();
-    let command = tracker.spawn_on(async move { open(&shared, send).await }, &home);
-    match command.await {
-        Ok(outcome) => outcome,
-        Err(_gone) => Err(EngineError::Unavailable),
-    }
-}
-
-async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, EngineError> {
+/// Stores the message, opens the leg and sets its task to work.
+pub(super) async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, EngineError> {
+    // Taken first of all: commands of one conversation are carried out in the order in which they came.
+    let _turn = shared.turns.take(send.conversation).await;
     let ids = &shared.ports.ids;
     let at_ms = shared.ports.clock.now_ms();
     let input = count_input(&send, at_ms).await?;
@@ -95,7 +81,6 @@ async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, EngineError> {
         key: send.key,
         at_ms,
     };
-    let _turn = shared.turns.take(open.conversation).await;
     let fresh = match shared.ports.conversations.open_leg(open.clone()).await? {
         Opened::Fresh(fresh) => fresh,
         Opened::Repeated(first) => return repeated(shared, first).await,
@@ -125,7 +110,7 @@ async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, EngineError> {
     };
     let live = begin(shared, leg.clone());
     let title = (fresh.created && fresh.conversation.title.is_none())
-        .then(|| title::begin(shared, &open.input, open.conversation))
+        .then(|| title::begin(shared, &leg, &open.input))
         .flatten();
     start(shared, live, title);
     shared

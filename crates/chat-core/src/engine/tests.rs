@@ -635,7 +635,7 @@ async fn a_drain_lets_runs_finish_and_interrupts_the_rest() {
 #[tokio::test(start_paused = true)]
 async fn a_title_is_made_beside_the_first_answer() {
     let settings = Settings {
-        title_model: Some("titles".to_owned()),
+        titles: true,
         ..Settings::default()
     };
     let slow = vec![

@@ -7,9 +7,9 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{Lane, Shared};
 use crate::{
-    id::ConversationId,
     message::NewMessage,
     ports::{Model, ModelEventKind, ModelRequest, PromptItem},
+    run::Leg,
 };
 
 const INSTRUCTION: &str = "Write a short title, two to five words, for a chat that begins with the user's message. \
@@ -28,10 +28,13 @@ const MAX_OUTPUT: u32 = 1_024;
 /// hurts nothing else.
 pub(super) fn begin(
     shared: &Arc<Shared>,
+    leg: &Leg,
     input: &[NewMessage],
-    conversation: ConversationId,
 ) -> Option<oneshot::Receiver<String>> {
-    let name = shared.settings.title_model.clone()?;
+    if !shared.settings.titles {
+        return None;
+    }
+    let (name, conversation) = (leg.settings.model.clone(), leg.conversation);
     let text: String = input
         .first()?
         .body

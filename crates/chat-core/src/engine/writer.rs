@@ -234,6 +234,9 @@ impl<'a> Writer<'a> {
         };
         self.live.log.show(n, true);
         self.shared.live.remove(leg.id);
+        if closed == Closed::Done {
+            self.shared.empty_soon(&self.live.log);
+        }
         self.shared.ports.signals.ring(Signal::LegAdvanced(leg.id));
         self.shared
             .ports
@@ -281,7 +284,7 @@ impl<'a> Writer<'a> {
 
     async fn seal(&self) -> Result<Vec<u8>, codec::CodecError> {
         let events = self.live.log.read_all();
-        if self.live.log.text_bytes() <= LARGE_SEAL_BYTES {
+        if self.live.log.bytes() <= LARGE_SEAL_BYTES {
             return codec::encode_seal(&events);
         }
         match tokio::task::spawn_blocking(move || codec::encode_seal(&events)).await {
