@@ -20,6 +20,7 @@ use std::{
 use auth::{Algorithm, Secret, check_secret_strength};
 use dialects::ai_sdk::AiSdkChunks;
 use llm_client::{Endpoint, UpstreamConfig};
+use token_budget::{ModelLimits, ModelTable};
 
 pub use settings::{SETTINGS, Setting, markdown};
 pub use source::Source;
@@ -41,6 +42,8 @@ pub struct Config {
     pub upstream: Option<UpstreamConfig>,
     /// The default model; `None` leaves it to the upstream.
     pub model: Option<String>,
+    /// What is known about models.
+    pub models: ModelTable,
     /// Whether conversations get titles from the model.
     pub titles: bool,
     /// What every prompt begins with.
@@ -141,6 +144,7 @@ impl Config {
             tokens: reader.tokens(auth_required),
             auth_required,
             upstream,
+            models: reader.models(model.as_deref()),
             model,
             titles: reader
                 .choice(&["SKEIN_TITLES"], &[("on", true), ("off", false)])
@@ -166,6 +170,13 @@ impl Config {
             reader.faults.push(
                 "MONGODB_URI: is set, but this release stores in SQLite only; unset it to use SKEIN_DATA_DIR".to_owned(),
             );
+        }
+        for name in ["XAI_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_API_URL"] {
+            if reader.text(&[name]).is_some() {
+                reader.warnings.push(format!(
+                    "{name}: is set, but this release knows OPENAI_API_KEY and OPENAI_BASE_URL only"
+                ));
+            }
         }
         if let Some(upstream) = &config.upstream
             && is_own_address(upstream, config.bind)
@@ -399,6 +410,25 @@ impl Reader<'_> {
             .deadline
             .max(upstream.timeouts.first_event);
         Some(upstream)
+    }
+
+    /// The built-in table, with the window that the operator gave the default model.
+    fn models(&mut self, model: Option<&str>) -> ModelTable {
+        let table = ModelTable::builtin();
+        let Some(window) = self.number(&["SKEIN_MODEL_WINDOW"], 1_024..=100_000_000) else {
+            return table;
+        };
+        let Some(model) = model else {
+            self.faults.push(
+                "SKEIN_MODEL_WINDOW: is set without SKEIN_MODEL; the window of a named model is accepted".to_owned(),
+            );
+            return table;
+        };
+        let limits = ModelLimits {
+            window: u32::try_from(window).unwrap_or(u32::MAX),
+            ..table.find(model)
+        };
+        table.with_override(model, limits)
     }
 
     fn chunks(&mut self) -> AiSdkChunks {

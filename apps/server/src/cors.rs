@@ -14,7 +14,7 @@ use actix_web::{
 use crate::config::Origins;
 
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
-const EXPOSED: &str = "x-request-id, retry-after, openai-poll-after-ms, content-disposition, x-vercel-ai-ui-message-stream";
+const EXPOSED: &str = "x-request-id, retry-after, openai-poll-after-ms, content-disposition, x-vercel-ai-ui-message-stream, x-skein-message-id";
 const MAX_AGE_S: &str = "600";
 
 /// What a cross-origin page is told.

@@ -10,6 +10,9 @@ use chat_core::{engine::Lane, ports::Model};
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 
+/// Threads of a lane for long counting and large seals.
+const BLOCKING_THREADS: usize = 2;
+
 /// Running lanes. They stop when this is dropped: tasks that are left then are gone.
 #[derive(Debug)]
 pub struct Lanes {
@@ -29,6 +32,7 @@ impl Lanes {
         for number in 0..count.max(1) {
             let runtime = Builder::new_current_thread()
                 .enable_all()
+                .max_blocking_threads(BLOCKING_THREADS)
                 .build()
                 .context("a runtime cannot be made")?;
             let handle: Handle = runtime.handle().clone();

@@ -3,6 +3,7 @@
 //! Thin on purpose: a handler extracts, decodes with a dialect, gives the engine one command and encodes what comes back. What
 //! a send does, who may read what and what survives a crash is decided in `chat-core` and the stores.
 
+pub mod accounts;
 pub mod caller;
 pub mod config;
 pub mod console;

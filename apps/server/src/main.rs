@@ -32,6 +32,8 @@ Settings are environment variables, or lines of ./.env or ./skein.toml; none is 
 
 /// Threads for house-keeping; answers and requests have their own.
 const HOME_THREADS: usize = 2;
+/// Threads for long counting, and what else would hold the others up.
+const BLOCKING_THREADS: usize = 8;
 
 fn main() -> ExitCode {
     let command = std::env::args().nth(1);
@@ -73,6 +75,7 @@ fn serve() -> anyhow::Result<()> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(HOME_THREADS)
         .thread_name("home")
+        .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()
         .context("a runtime cannot be made")?;

@@ -8,9 +8,16 @@ use std::{
 use chat_core::run::LegSettings;
 use llm_client::ChatCompletions;
 use token_budget::{Budget, Encoding, ModelTable};
+use tokio::time::{Duration, sleep};
 
 /// The model of an OpenAI account when no other is named.
 pub const OPENAI_DEFAULT: &str = "gpt-4o-mini";
+
+/// How many model steps one answer may take (`docs/wire/ai-sdk.md` W8).
+const MAX_STEPS: u32 = 5;
+
+/// An upstream that did not list its models is asked again after this long.
+const ASK_AGAIN: Duration = Duration::from_mins(1);
 
 /// The models that can answer.
 pub struct Models {
@@ -19,7 +26,6 @@ pub struct Models {
     /// What the operator named.
     named: Option<String>,
     system: Option<String>,
-    max_steps: u32,
     listed: Mutex<Listed>,
 }
 
@@ -45,30 +51,43 @@ pub struct NoModel;
 
 impl Models {
     /// The models of this upstream. `named` is the default; without it the first that the upstream lists is.
-    pub fn new(upstream: ChatCompletions, named: Option<String>, system: Option<String>) -> Self {
+    pub fn new(
+        upstream: ChatCompletions,
+        table: ModelTable,
+        named: Option<String>,
+        system: Option<String>,
+    ) -> Self {
         Self {
             upstream,
-            table: ModelTable::builtin(),
+            table,
             named,
             system,
-            max_steps: 5,
             listed: Mutex::default(),
         }
     }
 
-    /// Asks the upstream what it has. A failure is logged and changes nothing.
-    pub async fn refresh(&self) {
+    /// Asks the upstream what it has, again and again until it says.
+    pub async fn refresh_until_listed(&self) {
+        while !self.refresh().await {
+            sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// Asks the upstream what it has, and says whether it told. A failure is logged and changes nothing.
+    pub async fn refresh(&self) -> bool {
         match self.upstream.list_models().await {
             Ok(list) => {
                 let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
                 listed.first = list.ids.first().cloned();
                 listed.all = list.ids.into_iter().collect();
+                true
             }
             Err(error) => {
                 tracing::info!(
                     error = &error as &dyn std::error::Error,
                     "the upstream does not list its models"
                 );
+                false
             }
         }
     }
@@ -123,7 +142,7 @@ impl Models {
             encoding: limits.encoding.as_str().to_owned(),
             system: self.system.clone(),
             tools: Vec::new(),
-            max_steps: self.max_steps,
+            max_steps: MAX_STEPS,
         })
     }
 }

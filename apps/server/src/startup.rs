@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use auth::{Secret, TokenKeys};
 use chat_core::{
     engine::{Engine, Ports, Settings},
-    ports::LocalSignals,
+    ports::{Clock, LocalSignals},
 };
 use llm_client::{ChatCompletions, Endpoint, Shared, UpstreamConfig};
 use mock_llm::MockLlm;
@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    accounts::Accounts,
     config::{Config, Tokens},
     edge,
     lanes::Lanes,
@@ -55,6 +56,12 @@ impl std::fmt::Debug for Application {
 impl Application {
     /// Opens the store, closes what a crash left behind, and begins to listen. Must be called on a multi-thread runtime.
     pub async fn build(config: Config) -> anyhow::Result<Self> {
+        Self::build_with(config, Arc::new(SystemClock)).await
+    }
+
+    /// The same by another clock than the machine's, for tests: what is stored and how long ago it was go by `clock`,
+    /// waiting does not.
+    pub async fn build_with(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let store = SqliteStore::open(storage_sqlite::Config::new(&config.data_dir))?;
         let (demo, upstream) = upstream(config.upstream)?;
         let shared = Shared::new(upstream)?;
@@ -62,16 +69,22 @@ impl Application {
             Ok(ChatCompletions::for_lane(Arc::clone(&shared))?)
         })?;
         let listing = ChatCompletions::for_lane(Arc::clone(&shared))?;
-        let models = Arc::new(Models::new(listing, config.model, config.system_prompt));
+        let models = Arc::new(Models::new(
+            listing,
+            config.models,
+            config.model,
+            config.system_prompt,
+        ));
         let keeping = TaskTracker::new();
-        let refreshed = Arc::clone(&models);
-        let listed = keeping.spawn(async move { refreshed.refresh().await });
         if demo.is_some() {
             // The demo model is in this process: its list is there at once.
-            listed.await.context("the demo model did not start")?;
+            models.refresh().await;
+        } else {
+            let listed = Arc::clone(&models);
+            keeping.spawn(async move { listed.refresh_until_listed().await });
         }
         let settings = Settings {
-            title_model: config.titles.then(|| models.default_model()).flatten(),
+            titles: config.titles,
             ..Settings::default()
         };
         let ports = Ports {
@@ -80,7 +93,7 @@ impl Application {
             runs: Arc::new(store.clone()),
             run_log: Arc::new(store.clone()),
             signals: Arc::new(LocalSignals::new()),
-            clock: Arc::new(SystemClock),
+            clock: Arc::clone(&clock),
             ids: Arc::new(RandomIds),
             tools: Vec::new(),
         };
@@ -95,14 +108,15 @@ impl Application {
                 "closed answers that the last run left unfinished"
             );
         }
+        let keys = token_keys(config.tokens, &store).await?;
+        let users = Arc::new(store);
+        let accounts = Accounts::new(users, keys, Arc::clone(&clock), Arc::new(RandomIds));
         let ready = Ready::default();
         let state = web::Data::new(State {
             engine: engine.clone(),
-            keys: token_keys(config.tokens, &store).await?,
-            users: Arc::new(store),
+            accounts,
             models,
-            clock: Arc::new(SystemClock),
-            ids: Arc::new(RandomIds),
+            clock,
             origins: config.origins,
             chunks: config.chunks,
             auth_required: config.auth_required,
@@ -112,8 +126,9 @@ impl Application {
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(state.clone())
-                .wrap(middleware::from_fn(edge::cross_origin))
                 .wrap(middleware::from_fn(edge::wrap))
+                // Outside of the one above: an error's body is made there, and other origins may read errors too.
+                .wrap(middleware::from_fn(edge::cross_origin))
                 .wrap(middleware::NormalizePath::new(
                     middleware::TrailingSlash::MergeOnly,
                 ))

@@ -5,30 +5,20 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use auth::TokenKeys;
-use chat_core::{
-    engine::Engine,
-    ports::{Clock, IdSource},
-};
+use crate::{accounts::Accounts, config::Origins, models::Models};
+use chat_core::{engine::Engine, ports::Clock};
 use dialects::ai_sdk::AiSdkChunks;
-use records::Users;
-
-use crate::{config::Origins, models::Models};
 
 /// What the handlers share. Made once, at the start.
 pub struct State {
     /// The engine.
     pub engine: Engine,
-    /// People and guests.
-    pub users: Arc<dyn Users>,
-    /// Signs and verifies tokens.
-    pub keys: TokenKeys,
+    /// Who is calling, and new guests.
+    pub accounts: Accounts,
     /// The models that can answer.
     pub models: Arc<Models>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// New ids.
-    pub ids: Arc<dyn IdSource>,
     /// Who may call from a browser.
     pub origins: Origins,
     /// Which chunks the AI SDK clients take.

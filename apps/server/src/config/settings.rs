@@ -43,6 +43,11 @@ pub const SETTINGS: &[Setting] = &[
         "The model that answers when a client names none that is known.",
     ),
     setting(
+        &["SKEIN_MODEL_WINDOW"],
+        "what is known of the model, else 128000",
+        "How many tokens the model of `SKEIN_MODEL` takes, prompt and answer together; local servers often have less than the model could.",
+    ),
+    setting(
         &["SKEIN_SYSTEM_PROMPT"],
         "none",
         "What every prompt begins with.",

@@ -1,6 +1,9 @@
-use std::{collections::BTreeMap, path::Path};
+use std::{cmp::Reverse, collections::BTreeMap, path::Path};
 
 use super::settings::SETTINGS;
+
+/// Settings of this project's tests, which may stand in the environment of a developer.
+const OF_THE_TESTS: [&str; 3] = ["SKEIN_BIN", "SKEIN_CHROMIUM", "SKEIN_CONSOLE_PNG"];
 
 /// Names and values, before they are read: the environment, below it `./.env`, below that `./skein.toml`.
 #[derive(Debug, Clone, Default)]
@@ -20,8 +23,9 @@ impl Source {
         source
             .values
             .extend(std::env::vars_os().filter_map(|(name, value)| {
-                // A variable that is no text is none of ours.
-                Some((name.into_string().ok()?, value.into_string().ok()?))
+                // A variable that is no text is none of ours, and an empty one leaves it to the files.
+                let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
+                (!value.trim().is_empty()).then_some((name, value))
             }));
         source
     }
@@ -48,10 +52,8 @@ impl Source {
     /// What is wrong before any value is read: unreadable files, and names of ours that do not exist.
     pub(super) fn faults(&self) -> Vec<String> {
         let known = |name: &str| SETTINGS.iter().any(|setting| setting.names.contains(&name));
-        let unknown = self
-            .values
-            .keys()
-            .filter(|name| name.starts_with("SKEIN_") && !known(name));
+        let ours = |name: &str| name.starts_with("SKEIN_") && !OF_THE_TESTS.contains(&name);
+        let unknown = self.values.keys().filter(|name| ours(name) && !known(name));
         let lines = unknown.map(|name| {
             let nearest = nearest(name);
             format!("{name}: there is no such setting; did you mean {nearest}?")
@@ -131,19 +133,12 @@ impl Source {
     }
 }
 
-/// The name of a setting that begins most like this one.
+/// The name of a setting that begins most like this one, and of those the one that is nearest in length.
 fn nearest(name: &str) -> &'static str {
-    let shared = |other: &&&str| {
-        other
-            .bytes()
-            .zip(name.bytes())
-            .take_while(|(a, b)| a == b)
-            .count()
+    let likeness = |other: &&&str| {
+        let shared = other.bytes().zip(name.bytes()).take_while(|(a, b)| a == b);
+        (shared.count(), Reverse(other.len().abs_diff(name.len())))
     };
-    SETTINGS
-        .iter()
-        .flat_map(|setting| setting.names)
-        .max_by_key(shared)
-        .copied()
-        .unwrap_or("SKEIN_MODEL")
+    let names = SETTINGS.iter().flat_map(|setting| setting.names);
+    names.max_by_key(likeness).copied().unwrap_or("SKEIN_MODEL")
 }

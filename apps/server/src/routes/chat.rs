@@ -58,7 +58,7 @@ pub async fn send(
         },
         policy: Policy::Replace,
         settings,
-        echo: None,
+        echo: Some(state.chunks.echo()),
         key,
     };
     let sent = state
@@ -69,6 +69,9 @@ pub async fn send(
     Ok(stream(&state, &sent.leg, FrameSink::new()))
 }
 
+/// The header with the id of the answer that a stream is of.
+pub(super) const MESSAGE_ID: &str = "x-skein-message-id";
+
 /// The head of a stream of this dialect (`docs/wire/ai-sdk.md` W60).
 pub(super) fn head() -> HttpResponseBuilder {
     let mut head = sse::head();
@@ -78,10 +81,10 @@ pub(super) fn head() -> HttpResponseBuilder {
 
 /// A leg as a stream, from where the sink begins.
 pub(super) fn stream(state: &State, leg: &Leg, sink: FrameSink) -> HttpResponse {
-    let encoder = AiSdkEncoder::new(leg, state.chunks);
+    let encoder = AiSdkEncoder::new(leg);
     let body = sse::body(state.engine.watch(leg.id), encoder, sink);
     head()
-        .insert_header(("x-skein-message-id", leg.message.to_string()))
+        .insert_header((MESSAGE_ID, leg.message.to_string()))
         .streaming(body)
 }
 

@@ -15,7 +15,7 @@ use dialects::{
 use tokio::time::{Duration, timeout};
 
 use super::{
-    chat::{conversation_in_path, head, stream},
+    chat::{MESSAGE_ID, conversation_in_path, head, stream},
     query,
 };
 use crate::{caller, error::Fault, state::State};
@@ -34,6 +34,7 @@ const WAIT: Duration = Duration::from_secs(25);
         ("id" = String, Path, description = "The chat's id.", format = Uuid),
         ("wait" = Option<String>, Query, description = "`1` waits until a run starts, for 25 seconds at most."),
         ("Last-Event-ID" = Option<u64>, Header, description = "The last frame that was seen; only what follows is sent."),
+        ("x-skein-message-id" = Option<String>, Header, description = "The answer that this frame was of."),
     ),
     responses(
         (status = 200, description = "The stream; empty when its answer ended a while ago.", content_type = "text/event-stream", body = String),
@@ -49,15 +50,12 @@ pub async fn resume(
 ) -> Result<HttpResponse, Fault> {
     let caller = caller::owner(&request, &state, Surface::Chat).await?;
     let conversation = conversation_in_path(&path)?;
-    let seen = request
-        .headers()
-        .get("last-event-id")
-        .and_then(|value| last_event_id(value.to_str().ok()?));
     let newest = state
         .engine
         .newest_leg(&caller, conversation)
         .await
         .map_err(Fault::engine(Surface::Chat))?;
+    let seen = newest.as_ref().and_then(|leg| seen(&request, leg));
     if query(&request, "wait").is_some_and(|wait| wait == "1") {
         return wait(&state, &caller, conversation, newest, seen).await;
     }
@@ -68,6 +66,20 @@ pub async fn resume(
         }
         Some(leg) => finished(&state, &caller, &leg).await,
     }
+}
+
+/// The last frame of this leg that the client says it saw. One that was of another answer counts for nothing.
+fn seen(request: &HttpRequest, leg: &Leg) -> Option<u64> {
+    let header = |name| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let of_another = header(MESSAGE_ID).is_some_and(|id| id != leg.message.to_string());
+    header("last-event-id")
+        .filter(|_| !of_another)
+        .and_then(last_event_id)
 }
 
 /// Whether the leg's own frames are the answer: it goes on, it fell short a moment ago, or the client had a part of it.

@@ -56,9 +56,9 @@ enum OpenKind {
 
 impl AiSdkEncoder {
     /// An encoder for this leg. Only what was fixed when the leg was opened is read.
-    pub fn new(leg: &Leg, chunks: AiSdkChunks) -> Self {
+    pub fn new(leg: &Leg) -> Self {
         Self {
-            chunks,
+            chunks: AiSdkChunks::of(leg),
             message: leg.message.uuid(),
             window: leg.settings.window,
             model: leg.settings.model.clone(),

@@ -41,7 +41,11 @@ fn leg() -> Leg {
 }
 
 fn encode_after(kinds: &[EventKind], chunks: AiSdkChunks, mut sink: FrameSink) -> String {
-    let mut encoder = AiSdkEncoder::new(&leg(), chunks);
+    let leg = Leg {
+        echo: Some(chunks.echo()),
+        ..leg()
+    };
+    let mut encoder = AiSdkEncoder::new(&leg);
     for (n, kind) in (1..).zip(kinds) {
         let event = RunEvent {
             n,
