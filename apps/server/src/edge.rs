@@ -40,13 +40,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let response = next.call(request).await?;
     let mut response = match fault_of(response.response().error(), &id) {
-        Some(mut answer) => {
-            // What was said about other origins holds for the error too, or the page could not read it.
-            for (name, value) in response.headers() {
-                answer.headers_mut().append(name.clone(), value.clone());
-            }
-            response.into_response(answer).map_into_right_body()
-        }
+        Some(answer) => response.into_response(answer).map_into_right_body(),
         None => response.map_into_left_body(),
     };
     let headers = response.headers_mut();
