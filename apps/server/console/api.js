@@ -152,13 +152,15 @@ export class Api {
   }
 
   /**
-   * Joins the running answer of a chat: from its first frame, or after the frame `after`.
+   * Joins the newest answer of a chat: from its first frame, or after the frame `after` if that was of this `answer`.
    * @param {string} chatId
-   * @param {{ after: string | null, wait: boolean, signal: AbortSignal }} options
+   * @param {{ after: string | null, answer: string | null, wait: boolean, signal: AbortSignal }} options
    */
-  async join(chatId, { after, wait, signal }) {
+  async join(chatId, { after, answer, wait, signal }) {
     /** @type {Record<string, string>} */
-    const headers = after === null ? {} : { "last-event-id": after };
+    const headers = {};
+    if (after !== null) headers["last-event-id"] = after;
+    if (answer !== null) headers["x-skein-message-id"] = answer;
     return this.fetch(`/api/chat/${chatId}/stream${wait ? "?wait=1" : ""}`, { signal, headers });
   }
 }

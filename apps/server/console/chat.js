@@ -18,7 +18,7 @@ const STOP_PATIENCE_MS = 5_000;
 export class Chat {
   /** @type {Run | null} */
   #run = null;
-  /** Whether another tab announced an answer while this one was still following the one before. */
+  /** Whether there is another answer to follow after the one that is followed now. */
   #another = false;
   #watch;
 
@@ -177,7 +177,7 @@ export class Chat {
       open = async () => ready;
     }
     try {
-      await follow({
+      const end = await follow({
         chatId,
         api: this.api,
         signal: run.abort.signal,
@@ -189,8 +189,8 @@ export class Chat {
         onLost: () => {
           if (this.#run === run && run.opened) this.store.set({ phase: "reconnecting" });
         },
-        onRestart: () => run.restart(),
       });
+      if (end === "another" && this.#run === run) this.#another = true;
     } catch (error) {
       if (this.#run !== run) return;
       this.#refused(run, error);

@@ -15,8 +15,6 @@ export class Run {
   ended = false;
   /** @type {AnswerFold | null} */
   #fold = null;
-  /** The answer's parts as they were before this run, for when the run is read anew. @type {import("./types/shapes.js").Part[] | null} */
-  #base = null;
 
   /**
    * @param {import("./store.js").Store} store
@@ -77,13 +75,6 @@ export class Run {
     this.store.set({ messages: state.messages });
   }
 
-  /** Forgets what was read of the answer, because it will be read again from its first chunk. */
-  restart() {
-    if (this.#fold && this.#base) this.#fold.message.parts = [...this.#base];
-    this.#fold = null;
-    this.#base = null;
-  }
-
   /**
    * Marks how the answer ended. An answer that never started gets a message of its own to say so.
    * @param {"failed" | "stopped"} status
@@ -126,7 +117,6 @@ export class Run {
       messages.push(message);
     }
     this.#describe(message, { status: "streaming" });
-    this.#base = [...message.parts];
     this.#fold = new AnswerFold(message);
     this.store.set({ messages });
   }

@@ -19,15 +19,15 @@ const BACKOFF_MS = [250, 500, 1_000, 2_000, 4_000, 8_000];
  * @property {() => void} onOpen called once, when the server has taken the first request
  * @property {(chunk: Chunk) => void | Promise<void>} onChunk called for each chunk, in order, each once
  * @property {() => void} onLost called when the connection is lost
- * @property {() => void} onRestart called when the answer has to be read again from its first chunk
  */
 
 /**
  * Reads an answer until its end. After a lost connection it joins again behind the last frame that it has seen. Returns
- * `done` at the closing frame and `nothing` when the server has no (more) frames: the stored messages then tell the rest.
- * Throws `ApiError` when the server refuses, and `Unreachable` when the very first request did not get through.
+ * `done` at the closing frame, `nothing` when the server has no (more) frames, and `another` when another answer has taken
+ * the place of this one: the stored messages then tell the rest. Throws `ApiError` when the server refuses, and
+ * `Unreachable` when the very first request did not get through.
  * @param {Following} following
- * @returns {Promise<"done" | "nothing">}
+ * @returns {Promise<"done" | "nothing" | "another">}
  */
 export async function follow(following) {
   const { api, chatId, signal } = following;
@@ -44,17 +44,14 @@ export async function follow(following) {
       const response =
         !opened && following.open
           ? await following.open(signal)
-          : await api.join(chatId, { after: last, wait: false, signal });
+          : await api.join(chatId, { after: last, answer, wait: false, signal });
       if (response.status === 204 || !response.body) return "nothing";
 
-      // Frames are counted anew for each answer. Where the server names the answer, a cursor into another one is noticed.
+      // Frames are counted anew for each answer, so a cursor means nothing in another one.
       const named = response.headers.get("x-skein-message-id");
-      if (last !== null && named !== null && answer !== null && named !== answer) {
-        last = null;
-        answer = null;
-        following.onRestart();
+      if (answer !== null && named !== null && named !== answer) {
         await response.body.cancel();
-        continue;
+        return "another";
       }
       answer = named ?? answer;
       if (!opened) {

@@ -45,7 +45,7 @@ export class Watch {
     while (!abort.signal.aborted && this.#notHeld < PATIENCE) {
       const asked = performance.now();
       try {
-        const response = await this.api.join(chatId, { after: null, wait: true, signal: abort.signal });
+        const response = await this.api.join(chatId, { after: null, answer: null, wait: true, signal: abort.signal });
         if (await starts(response, abort.signal)) {
           this.#notHeld = 0;
           this.#abort = null;

@@ -56,7 +56,8 @@ describe("an answer in the console outlives", () => {
       const saying = reader.say(openChat(page), `[[mock: text="${other}" pace_ms=20]]`);
       await record(page);
       proxy.restore();
-      await page.getByTestId("message-user").nth(1).waitFor();
+      await page.getByTestId("answer-text").nth(1).getByText("word10").waitFor();
+      assert.equal(await page.getByTestId("message-user").count(), 2, "its question stands before it");
       await page.getByTestId("answer-text").nth(1).getByText(other).waitFor();
       await saying;
       await rests(page);

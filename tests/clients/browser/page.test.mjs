@@ -25,8 +25,6 @@ describe("the console", () => {
 
   /** Three conversations, made elsewhere, and the page reading them. */
   const withThree = async (page) => {
-    await page.getByTestId("composer").waitFor();
-    await page.waitForFunction(() => localStorage.getItem("skein.token"));
     const reader = await asReader(page, world.skein);
     for (const name of ["Alpha", "Beta", "Gamma"]) await reader.say(crypto.randomUUID(), `[[mock: tokens=2 title.text=${name}]] ${name}`);
     await page.reload();

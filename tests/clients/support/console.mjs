@@ -80,7 +80,8 @@ export function openChat(page) {
 
 /** The calls that the page's reader may make. */
 export async function asReader(page, skein) {
-  return caller(skein, await page.evaluate(() => localStorage.getItem("skein.token")));
+  const token = await page.waitForFunction(() => localStorage.getItem("skein.token"));
+  return caller(skein, await token.jsonValue());
 }
 
 /** Notes every state of the page's last answer from now on; `recorded` gives them: its text and its colours. */

@@ -647,6 +647,8 @@ export interface operations {
             header?: {
                 /** @description The last frame that was seen; only what follows is sent. */
                 "Last-Event-ID"?: number | null;
+                /** @description The answer that this frame was of. */
+                "x-skein-message-id"?: string | null;
             };
             path: {
                 /** @description The chat's id. */
