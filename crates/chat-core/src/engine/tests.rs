@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde_json::json;
 use support::{House, RunText as _, read_all, texts};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Settings;
 use crate::{
@@ -108,6 +108,32 @@ async fn a_second_reader_sees_all_while_it_streams() {
         rest.extend(events);
     }
     assert_eq!(closings(&rest), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_is_shown_only_once_it_is_durable() {
+    let time = Duration::from_secs(7);
+    let house = House::slow_to_close([answer(&["soon"])], time);
+    let began = Instant::now();
+    let sent = house.send(10, "Hi").await;
+    let mut watch = house.engine.watch(sent.leg.id);
+    let mut seen = Vec::new();
+    while let Some(events) = watch.next().await.unwrap() {
+        let is_late = began.elapsed() >= time;
+        let of_the_end = |event: &RunEvent| {
+            matches!(
+                event.kind,
+                EventKind::StepFinished { .. } | EventKind::Ended { .. }
+            )
+        };
+        assert!(is_late || !events.iter().any(of_the_end), "{events:#?}");
+        seen.extend(events);
+        assert!(
+            is_late || began.elapsed() < Duration::from_secs(1),
+            "text is shown at once"
+        );
+    }
+    assert_eq!(seen.ending(), Some((Outcome::Completed, None)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,6 +101,8 @@ struct World {
     ids: Arc<CountingIds>,
     owner: Owner,
     legs: Vec<LegId>,
+    /// What the store had of the legs that were open when a process crashed.
+    flushed: Vec<(LegId, Vec<RunEvent>)>,
     readers: Vec<Reader>,
     next_message: u128,
     last_message: HashMap<u8, u128>,
@@ -160,6 +162,10 @@ impl World {
         self.check_slots().await;
         for (done, op) in (1..).zip(ops) {
             if matches!(op, Op::Crash) {
+                for leg in self.store.list_orphans(&[]).await.unwrap() {
+                    let events = self.store.read(leg.id, 0, u32::MAX).await.unwrap();
+                    self.flushed.push((leg.id, events));
+                }
                 return &ops[done..];
             }
             self.carry_out(op, &engine, &model).await;
@@ -243,6 +249,11 @@ impl World {
             let messages = self.store.list_messages(query).await.unwrap().messages;
             assert!(messages.windows(2).all(|pair| pair[0].seq < pair[1].seq));
         }
+        for (leg, flushed) in &self.flushed {
+            if let Some(events) = sealed.get(leg) {
+                assert!(events.starts_with(flushed), "a crash lost what was flushed");
+            }
+        }
         for reader in &self.readers {
             if let Some(events) = sealed.get(&reader.leg) {
                 check_reader(&reader.seen.lock().unwrap(), events);
@@ -312,6 +323,7 @@ fn run(ops: &[Op]) {
         ids: Arc::new(CountingIds::after(10_000)),
         owner: Owner::User(UserId::new(Uuid::from_u128(1))),
         legs: Vec::new(),
+        flushed: Vec::new(),
         readers: Vec::new(),
         next_message: 100_000,
         last_message: HashMap::new(),

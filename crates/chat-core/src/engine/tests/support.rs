@@ -1,6 +1,7 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::runtime::Handle;
+use async_trait::async_trait;
+use tokio::{runtime::Handle, time::sleep};
 use uuid::Uuid;
 
 use crate::{
@@ -10,9 +11,12 @@ use crate::{
     error::EngineError,
     event::{EventKind, Field, RunEvent},
     fold::{Closing, Fold},
-    id::{ConversationId, LegId, MessageId, UserId},
+    id::{ConversationId, LegId, MessageId, NodeId, UserId},
     message::{Message, PartContent},
-    ports::{LocalSignals, Model, Policy, Tool, Wanted},
+    ports::{
+        Checkpoint, CloseLeg, Closed, LocalSignals, Model, Policy, Runs, StopAsked, StoreError,
+        Tool, Wanted,
+    },
     run::{Leg, LegSettings, Outcome, RunError},
     testing::{CountingIds, Line, ManualClock, MemoryStore, ScriptedModel},
 };
@@ -55,6 +59,23 @@ impl House {
             conversation: ConversationId::new(Uuid::from_u128(2)),
             ids,
         }
+    }
+
+    /// One whose store takes so long to close a leg.
+    pub(super) fn slow_to_close(
+        scripts: impl IntoIterator<Item = Vec<Line>>,
+        time: Duration,
+    ) -> Self {
+        let mut house = Self::new(scripts);
+        house.engine = engine_with(
+            &house.store,
+            Arc::new(SlowToClose(house.store.clone(), time)),
+            &house.ids,
+            Arc::clone(&house.model) as Arc<dyn Model>,
+            Settings::default(),
+            Vec::new(),
+        );
+        house
     }
 
     /// Another engine over the same store, as after a restart.
@@ -109,10 +130,21 @@ pub(super) fn engine(
     settings: Settings,
     tools: Vec<Arc<dyn Tool>>,
 ) -> Engine {
+    engine_with(store, Arc::new(store.clone()), ids, model, settings, tools)
+}
+
+pub(super) fn engine_with(
+    store: &MemoryStore,
+    runs: Arc<dyn Runs>,
+    ids: &Arc<CountingIds>,
+    model: Arc<dyn Model>,
+    settings: Settings,
+    tools: Vec<Arc<dyn Tool>>,
+) -> Engine {
     let ports = Ports {
         conversations: Arc::new(store.clone()),
         messages: Arc::new(store.clone()),
-        runs: Arc::new(store.clone()),
+        runs,
         run_log: Arc::new(store.clone()),
         signals: Arc::new(LocalSignals::new()),
         clock: Arc::new(ManualClock::at(1_700_000_000_000)),
@@ -125,6 +157,37 @@ pub(super) fn engine(
         model,
     };
     Engine::new(ports, vec![lane], handle, settings)
+}
+
+/// A store that takes its time to close a leg.
+pub(super) struct SlowToClose(pub(super) MemoryStore, pub(super) Duration);
+
+#[async_trait]
+impl Runs for SlowToClose {
+    async fn find_leg(&self, id: LegId) -> Result<Option<Leg>, StoreError> {
+        self.0.find_leg(id).await
+    }
+
+    async fn newest_leg(&self, id: ConversationId) -> Result<Option<Leg>, StoreError> {
+        self.0.newest_leg(id).await
+    }
+
+    async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<Closed, StoreError> {
+        self.0.checkpoint(checkpoint).await
+    }
+
+    async fn close_leg(&self, close: CloseLeg) -> Result<Closed, StoreError> {
+        sleep(self.1).await;
+        self.0.close_leg(close).await
+    }
+
+    async fn ask_stop(&self, id: ConversationId) -> Result<Option<StopAsked>, StoreError> {
+        self.0.ask_stop(id).await
+    }
+
+    async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError> {
+        self.0.list_orphans(alive).await
+    }
 }
 
 pub(super) fn message(owner: &Owner, conversation: ConversationId, id: u128, text: &str) -> Send {
