@@ -73,11 +73,13 @@ fn fault_of(error: Option<&Error>, id: &str) -> Option<HttpResponse> {
         let cause = fault.cause();
         tracing::error!(error = cause, request_id = id, status = status.as_u16(), fault = %fault, "a request failed");
     }
-    Some(
-        HttpResponse::build(status)
-            .content_type("application/json")
-            .body(fault.body(id)),
-    )
+    let mut answer = HttpResponse::build(status);
+    answer.content_type("application/json");
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        // The rest of the body may never come; the connection does not wait for it.
+        answer.force_close();
+    }
+    Some(answer.body(fault.body(id)))
 }
 
 /// The id that a proxy gave the request, if it is a harmless one, else a new one.

@@ -98,7 +98,7 @@ export interface paths {
             cookie?: never;
         };
         /** Lists the caller's chats, newest first (`docs/wire/ai-sdk.md` W25 and W42). */
-        get: operations["list"];
+        get: operations["history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -115,7 +115,7 @@ export interface paths {
             cookie?: never;
         };
         /** Lists a chat's messages, oldest first (`docs/wire/ai-sdk.md` W43). A chat that is not there has none. */
-        get: operations["list"];
+        get: operations["messages"];
         put?: never;
         post?: never;
         delete?: never;
@@ -359,19 +359,19 @@ export interface components {
         /** @description A part of a message. `type` says which of the other keys are there; no key is ever `null` for being absent. */
         UiPart: {
             /** @description The data of a data part. */
-            data?: Record<string, never> | null;
+            data?: unknown;
             /** @description Why a tool call failed. */
             errorText?: string | null;
             /** @description The id of a data part. */
             id?: string | null;
             /** @description The arguments of a tool call. */
-            input?: Record<string, never> | null;
+            input?: unknown;
             /** @description The media type of a file. */
             mediaType?: string | null;
             /** @description The name of a file. */
             name?: string | null;
             /** @description What a tool call gave. */
-            output?: Record<string, never> | null;
+            output?: unknown;
             /** @description The arguments of a tool call as the model wrote them, where they are not valid. */
             rawInput?: string | null;
             /** @description The id of a source. */
@@ -719,7 +719,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    history: {
         parameters: {
             query?: {
                 /** @description 1 to 100; 10 unless given. */
@@ -770,7 +770,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    messages: {
         parameters: {
             query: {
                 /** @description The chat's id. */

@@ -8,7 +8,7 @@ use super::query;
 use crate::{caller, error::Fault, state::State};
 
 /// Lists the caller's chats, newest first (`docs/wire/ai-sdk.md` W25 and W42).
-#[utoipa::path(get, path = "/api/history", tag = "chat", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/history", operation_id = "history", tag = "chat", security(("bearer" = [])),
     params(
         ("limit" = Option<u32>, Query, description = "1 to 100; 10 unless given."),
         ("ending_before" = Option<String>, Query, description = "Only chats older than this one.", format = Uuid),

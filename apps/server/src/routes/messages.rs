@@ -15,7 +15,7 @@ const PAGE: u32 = 500;
 const MOST: usize = 10_000;
 
 /// Lists a chat's messages, oldest first (`docs/wire/ai-sdk.md` W43). A chat that is not there has none.
-#[utoipa::path(get, path = "/api/messages", tag = "chat", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/messages", operation_id = "messages", tag = "chat", security(("bearer" = [])),
     params(("chatId" = String, Query, description = "The chat's id.", format = Uuid)),
     responses(
         (status = 200, body = MessagesResponse),

@@ -127,6 +127,14 @@ impl Task<'_> {
             self.prompt_tokens = self.prompt_tokens.saturating_add(step_tokens);
             let step = self.step(model, request.clone()).await?;
             let number = self.writer.fold().steps().saturating_sub(1);
+            // What the calls gave belongs to the step that made them, and is told before the step is over.
+            let outputs = match step.reason {
+                FinishReason::ToolCalls => self.run_tools(&step.calls).await?,
+                // Calls that a limit cut short are not made.
+                FinishReason::Stop | FinishReason::Length | FinishReason::ContentFilter => {
+                    Vec::new()
+                }
+            };
             self.writer.push_hidden(
                 EventKind::StepFinished {
                     step: number,
@@ -143,7 +151,6 @@ impl Task<'_> {
                 FinishReason::ToolCalls => {}
             }
             self.writer.commit().await?;
-            let outputs = self.run_tools(&step.calls).await?;
             if number + 1 >= settings.max_steps {
                 return Ok(End::incomplete(RunError::MaxSteps));
             }
@@ -321,8 +328,6 @@ impl Task<'_> {
             self.writer.show();
             outputs.push((call_id, result));
         }
-        drop(running);
-        self.writer.commit().await?;
         Ok(outputs)
     }
 

@@ -38,6 +38,14 @@ impl RawConnection {
         bytes
     }
 
+    /// Has this end acknowledge late, as one that has nothing to say does: a server that holds small segments back until
+    /// the ones before are acknowledged is then seen to do so. The system forgets it with every read.
+    pub(crate) fn acknowledge_late(&self) {
+        socket2::SockRef::from(&self.0)
+            .set_tcp_quickack(false)
+            .unwrap();
+    }
+
     /// What comes until the head of an answer is whole, or until the server closes.
     pub(crate) async fn read_head(&mut self) -> String {
         let mut bytes = Vec::new();

@@ -133,7 +133,7 @@ fn a_fault_is_named_by_the_parameter() {
         ),
         (
             with("/id", Some(json!(7))),
-            "id: a value of another type is accepted".to_owned(),
+            "id: a string is accepted".to_owned(),
         ),
         (with("/id", Some(Value::Null)), format!("id: {uuid}")),
         (
@@ -142,11 +142,11 @@ fn a_fault_is_named_by_the_parameter() {
         ),
         (
             with("/message", Some(json!("Hi"))),
-            "message: a value of another type is accepted".to_owned(),
+            "message: an object is accepted".to_owned(),
         ),
         (
             with("/message", Some(json!([MESSAGE, "user", []]))),
-            "message: a value of another type is accepted".to_owned(),
+            "message: an object is accepted".to_owned(),
         ),
         (with("/message/id", None), format!("message.id: {uuid}")),
         (
@@ -171,15 +171,15 @@ fn a_fault_is_named_by_the_parameter() {
         ),
         (
             with("/message/parts", Some(json!({}))),
-            "message.parts: a value of another type is accepted".to_owned(),
+            "message.parts: an array is accepted".to_owned(),
         ),
         (
             with("/message/parts", Some(json!(["Hi"]))),
-            "message.parts[0]: a value of another type is accepted".to_owned(),
+            "message.parts[0]: an object is accepted".to_owned(),
         ),
         (
             with("/message/parts", Some(json!([["text", "Hi"]]))),
-            "message.parts[0]: a value of another type is accepted".to_owned(),
+            "message.parts[0]: an object is accepted".to_owned(),
         ),
         (
             with("/message/parts", Some(json!([{}]))),
@@ -199,7 +199,7 @@ fn a_fault_is_named_by_the_parameter() {
         ),
         (
             with("/message/parts/0/text", Some(json!(["Hi"]))),
-            "message.parts[0].text: a value of another type is accepted".to_owned(),
+            "message.parts[0].text: a string is accepted".to_owned(),
         ),
         (
             with("/message/parts/0/text", Some(json!("x".repeat(2001)))),
@@ -207,7 +207,7 @@ fn a_fault_is_named_by_the_parameter() {
         ),
         (
             with("/selectedChatModel", Some(json!(1))),
-            "selectedChatModel: a value of another type is accepted".to_owned(),
+            "selectedChatModel: a string is accepted".to_owned(),
         ),
         (
             with("/selectedVisibilityType", Some(json!("secret"))),
@@ -293,10 +293,7 @@ fn a_whole_conversation_is_taken_for_its_last_user_message() {
     body["messages"] = json!([]);
     assert_eq!(refused(&body), "messages: at least one message is needed");
     body["messages"] = json!([7]);
-    assert_eq!(
-        refused(&body),
-        "messages[0]: a value of another type is accepted"
-    );
+    assert_eq!(refused(&body), "messages[0]: an object is accepted");
 }
 
 // docs/wire/ai-sdk.md W23.

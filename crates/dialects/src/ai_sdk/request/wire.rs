@@ -105,7 +105,17 @@ fn name_fault(path: &str, error: &serde_json::Error) -> InvalidRequest {
             } else if let Some(field) = field("duplicate field `") {
                 InvalidRequest::new(format!("{path}.{field}: given twice"))
             } else {
-                InvalidRequest::new(format!("{path}: a value of another type is accepted"))
+                // What comes last is what our own types expect; what was found stands before it.
+                let expected = words
+                    .rsplit_once(", expected ")
+                    .map_or("", |(_, rest)| rest);
+                let expected = expected.split(" at line ").next().unwrap_or_default();
+                // serde's word for a list is no word of JSON's.
+                let expected = expected.replace("a sequence", "an array");
+                InvalidRequest::new(match expected.as_str() {
+                    "" => format!("{path}: a value of another type is accepted"),
+                    expected => format!("{path}: {expected} is accepted"),
+                })
             }
         }
         Category::Io | Category::Syntax | Category::Eof => InvalidRequest::new(format!(

@@ -36,14 +36,14 @@ pub struct UiPart {
     pub state: Option<&'static str>,
     /// The arguments of a tool call.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Value>)]
     pub input: Option<Value>,
     /// The arguments of a tool call as the model wrote them, where they are not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw_input: Option<String>,
     /// What a tool call gave.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Value>)]
     pub output: Option<Value>,
     /// Why a tool call failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,7 +68,7 @@ pub struct UiPart {
     pub id: Option<String>,
     /// The data of a data part.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Value>)]
     pub data: Option<Value>,
 }
 
