@@ -89,3 +89,6 @@ impl<E: Encoder> Reader<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
