@@ -11,15 +11,17 @@ use tokio::{
 use super::{
     Shared,
     live::LiveLeg,
-    prompt::{self, PromptFault},
+    prompt,
     writer::{End, Lost, Writer, head_of},
 };
+use token_budget::TooLong;
+
 use crate::{
     event::{EventKind, Field, FinishReason},
-    message::{Call, Executor, Part, PartContent, PartStatus, ToolKind, ToolResult},
+    message::{Call, Executor, Message, Part, PartContent, PartStatus, ToolKind, ToolResult},
     ports::{
         Model, ModelAnswer, ModelError, ModelErrorKind, ModelEvent, ModelEventKind, ModelRequest,
-        PromptCall, PromptItem, ToolCallContext,
+        PromptCall, PromptItem, StoreError, ToolCallContext,
     },
     run::{RunError, StopCause, Usage},
 };
@@ -31,15 +33,21 @@ const TITLE_WAIT: Duration = Duration::from_secs(1);
 /// After the model said that it is done, its usage may still come for this long.
 const USAGE_WAIT: Duration = Duration::from_secs(5);
 
-/// Works on a leg until it is closed.
+/// Works on a leg until it is closed. `alone` is the message that it answers, if nothing else stands in the conversation.
 pub(super) async fn work(
     shared: &Shared,
     live: &Arc<LiveLeg>,
     model: &dyn Model,
     prior: Vec<Part>,
     title: Option<oneshot::Receiver<String>>,
+    alone: Option<Message>,
 ) {
+    let costs = |message: Message| {
+        let cost = message.body.cost(&live.leg.settings.encoding)?;
+        Some(vec![(message, cost)])
+    };
     let mut task = Task {
+        alone: alone.and_then(costs),
         writer: Writer::new(shared, live, prior),
         title,
         deadline: Instant::now() + shared.settings.max_leg,
@@ -87,6 +95,8 @@ struct Task<'a> {
     deadline: Instant,
     /// What the prompts of all steps cost, as we count it.
     prompt_tokens: u32,
+    /// The history where it is known without reading it: the first message of a conversation.
+    alone: Option<Vec<(Message, u32)>>,
 }
 
 /// How a model step ended.
@@ -105,17 +115,19 @@ impl Task<'_> {
         self.writer.show();
         let leg = &self.writer.live.leg;
         let settings = leg.settings.clone();
-        let prompt = prompt::build(
-            self.writer.shared.ports.messages.as_ref(),
-            leg.conversation,
-            leg.message_seq,
-            &settings,
-        );
-        let prompt = tokio::select! {
-            biased;
-            halt = stopped(self.writer.live) => return Err(halt),
-            prompt = prompt => prompt.map_err(|fault| self.log_prompt_fault(fault))?,
+        let history = if let Some(alone) = self.alone.take() {
+            alone
+        } else {
+            let messages = self.writer.shared.ports.messages.as_ref();
+            let read = prompt::read(messages, leg.conversation, leg.message_seq, &settings);
+            tokio::select! {
+                biased;
+                halt = stopped(self.writer.live) => return Err(halt),
+                read = read => read.map_err(|error| self.log_unread(&error))?,
+            }
         };
+        let prompt =
+            prompt::build(history, &settings).map_err(|too_long| self.log_too_long(too_long))?;
         let mut step_tokens = prompt.tokens;
         let mut request = ModelRequest {
             model: settings.model.clone(),
@@ -282,10 +294,7 @@ impl Task<'_> {
         let owner = match conversation {
             Ok(Some(conversation)) => conversation.owner,
             Ok(None) => return Err(Halt::Lost),
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, leg = %leg.id, "a conversation cannot be read");
-                return Err(End::failed(RunError::Internal).into());
-            }
+            Err(error) => return Err(self.log_unread(&error)),
         };
         let context = ToolCallContext {
             owner,
@@ -403,18 +412,16 @@ impl Task<'_> {
         })
     }
 
-    fn log_prompt_fault(&self, fault: PromptFault) -> Halt {
+    fn log_too_long(&self, too_long: TooLong) -> Halt {
         let leg = self.writer.live.leg.id;
-        match fault {
-            PromptFault::TooLong(too_long) => {
-                tracing::info!(%leg, needed = too_long.needed, allowed = too_long.allowed, "a prompt does not fit");
-                End::failed(RunError::PromptTooLong).into()
-            }
-            PromptFault::Store(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, %leg, "a conversation cannot be read");
-                End::failed(RunError::Internal).into()
-            }
-        }
+        tracing::info!(%leg, needed = too_long.needed, allowed = too_long.allowed, "a prompt does not fit");
+        End::failed(RunError::PromptTooLong).into()
+    }
+
+    fn log_unread(&self, error: &StoreError) -> Halt {
+        let leg = self.writer.live.leg.id;
+        tracing::error!(error = error as &dyn std::error::Error, %leg, "a conversation cannot be read");
+        End::failed(RunError::Internal).into()
     }
 
     fn log_model_error(&self, error: &ModelError) -> Halt {

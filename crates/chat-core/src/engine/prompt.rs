@@ -1,6 +1,6 @@
 //! Builds a prompt from what is stored, within the budget.
 
-use token_budget::{Encoding, Item, PROMPT_OVERHEAD, Turn, count, message_cost, whole_budget};
+use token_budget::{Encoding, Item, TooLong, Turn, count, message_cost, whole_budget};
 
 use crate::{
     id::ConversationId,
@@ -23,30 +23,15 @@ pub(super) struct Prompt {
     pub(super) tokens: u32,
 }
 
-/// Why there is no prompt.
-#[derive(Debug)]
-pub(super) enum PromptFault {
-    /// Not even the last message fits.
-    TooLong(token_budget::TooLong),
-    Store(StoreError),
-}
-
-/// The prompt of an answer that stands at `answer_seq`: the system prompt, as much of the history in whole turns as the
-/// budget holds, and the newest message before the answer, always.
-pub(super) async fn build(
+/// What is stored before the place `answer_seq`, newest first, with costs: as much as the budget may hold and a little more.
+pub(super) async fn read(
     messages: &dyn Messages,
     conversation: ConversationId,
     answer_seq: u64,
     settings: &LegSettings,
-) -> Result<Prompt, PromptFault> {
-    let encoding = encoding_of(settings);
-    let pinned = settings
-        .system
-        .as_deref()
-        .map_or(0, |text| message_cost(encoding, "system", text, None));
-    let budget = settings.prompt_budget;
+) -> Result<Vec<(Message, u32)>, StoreError> {
     let mut newest_first: Vec<(Message, u32)> = Vec::new();
-    let mut total = PROMPT_OVERHEAD.saturating_add(pinned);
+    let mut total: u32 = 0;
     let mut before = answer_seq;
     loop {
         let page = messages
@@ -55,22 +40,34 @@ pub(super) async fn build(
                 wanted: Wanted::Before(before),
                 limit: PAGE,
             })
-            .await
-            .map_err(PromptFault::Store)?;
+            .await?;
         for message in page.messages {
             before = message.seq;
             let cost = match message.body.cost(&settings.encoding) {
                 Some(cost) => cost,
-                None => cost_of(&message.body, message.role, encoding).await,
+                None => cost_of(&message.body, message.role, encoding_of(settings)).await,
             };
             total = total.saturating_add(cost);
             newest_first.push((message, cost));
         }
         // One message beyond the budget is enough to know that nothing older fits.
-        if !page.more || total > budget {
-            break;
+        if !page.more || total > settings.prompt_budget {
+            return Ok(newest_first);
         }
     }
+}
+
+/// The prompt that is made of this history, newest first: the system prompt, as much of the history in whole turns as the
+/// budget holds, and the newest message, always.
+pub(super) fn build(
+    mut newest_first: Vec<(Message, u32)>,
+    settings: &LegSettings,
+) -> Result<Prompt, TooLong> {
+    let encoding = encoding_of(settings);
+    let pinned = settings
+        .system
+        .as_deref()
+        .map_or(0, |text| message_cost(encoding, "system", text, None));
     newest_first.reverse();
     let mut oldest_first = newest_first;
     let newest = oldest_first.pop();
@@ -86,7 +83,7 @@ pub(super) async fn build(
         live: &live,
         new: newest.as_ref().map_or(0, |(_, cost)| *cost),
     };
-    let fit = whole_budget(budget, &turn).map_err(PromptFault::TooLong)?;
+    let fit = whole_budget(settings.prompt_budget, &turn)?;
     let mut items = Vec::new();
     if let Some(system) = &settings.system {
         items.push(PromptItem::System(system.clone()));

@@ -13,7 +13,7 @@ use crate::{
     error::EngineError,
     event::EventKind,
     id::{ConversationId, LegId, MessageId, RunId},
-    message::{MessageBody, NewMessage, PartContent, Role},
+    message::{Message, MessageBody, NewMessage, PartContent, Role},
     ports::{IdempotencyKey, LegRef, OpenLeg, Opened, Policy, Refusal, Signal},
     run::{Leg, LegSettings, RunError, RunStatus, StopCause},
 };
@@ -112,7 +112,11 @@ pub(super) async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, Engin
     let title = (fresh.created && fresh.conversation.title.is_none())
         .then(|| title::begin(shared, &leg, &open.input))
         .flatten();
-    start(shared, live, title);
+    let alone = fresh
+        .created
+        .then(|| first_message(&open.input, &leg))
+        .flatten();
+    start(shared, live, title, alone);
     shared
         .ports
         .signals
@@ -160,6 +164,20 @@ async fn count_input(send: &Send, at_ms: i64) -> Result<NewMessage, EngineError>
     })
 }
 
+/// The message of a conversation that was made with it, as it was stored: reading it back would cost as much as all the rest
+/// of a short answer.
+fn first_message(input: &[NewMessage], leg: &Leg) -> Option<Message> {
+    let [message] = input else { return None };
+    Some(Message {
+        id: message.id,
+        conversation: leg.conversation,
+        seq: leg.message_seq.saturating_sub(1),
+        role: message.role,
+        created_at_ms: leg.opened_at_ms,
+        body: message.body.clone(),
+    })
+}
+
 /// Puts a leg that was just opened into the registry, with its opening event shown.
 fn begin(shared: &Arc<Shared>, leg: Leg) -> Arc<LiveLeg> {
     let log = LegLog::new(leg.id, leg.opened_at_ms, Arc::clone(&shared.held_bytes));
@@ -183,7 +201,12 @@ pub(super) const fn opening_event(leg: &Leg) -> EventKind {
 }
 
 /// Sets a leg's task to work on the next lane. Should the task panic, the leg is closed as failed.
-fn start(shared: &Arc<Shared>, live: Arc<LiveLeg>, title: Option<oneshot::Receiver<String>>) {
+fn start(
+    shared: &Arc<Shared>,
+    live: Arc<LiveLeg>,
+    title: Option<oneshot::Receiver<String>>,
+    alone: Option<Message>,
+) {
     let task_shared = Arc::clone(shared);
     let Some(Lane { handle, model }) = shared.lane() else {
         let task =
@@ -193,7 +216,14 @@ fn start(shared: &Arc<Shared>, live: Arc<LiveLeg>, title: Option<oneshot::Receiv
     };
     let model = Arc::clone(model);
     let task = async move {
-        let work = leg::work(&task_shared, &live, model.as_ref(), Vec::new(), title);
+        let work = leg::work(
+            &task_shared,
+            &live,
+            model.as_ref(),
+            Vec::new(),
+            title,
+            alone,
+        );
         if leg::unwind_safe(work).await.is_err() {
             tracing::error!(leg = %live.leg.id, "a leg's task panicked");
             recover::close_live(&task_shared, &live, RunError::Internal).await;
