@@ -203,7 +203,7 @@ export interface components {
             type: "file";
             /**
              * Format: uri
-             * @description An absolute URL.
+             * @description Absolute: `http` or `https` of at most 2048 characters, or a base64 `data` URL of one of the media types.
              */
             url: string;
         };

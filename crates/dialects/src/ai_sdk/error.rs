@@ -152,6 +152,9 @@ impl ApiError {
             EngineError::MessageTaken => {
                 Self::bad_request("message.id: the id belongs to another message")
             }
+            EngineError::KeySpent => Self::bad_request(
+                "Idempotency-Key: was used for another chat or for a message that was deleted since; a new one is accepted",
+            ),
             EngineError::TooLong { needed, allowed } => Self::bad_request(format!(
                 "message.parts: the message has {needed} tokens, at most {allowed} fit the model"
             )),

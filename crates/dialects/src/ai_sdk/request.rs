@@ -19,6 +19,9 @@ pub const MAX_TEXT: usize = 2000;
 /// The longest name of a file, in UTF-16 units, as the frontend counts.
 pub const MAX_NAME: usize = 100;
 
+/// The longest `http` or `https` URL of a file, in characters. A `data` URL is bounded by the body alone.
+pub const MAX_URL: usize = 2048;
+
 /// Media types of files that a message may hold.
 pub const MEDIA_TYPES: [&str; 2] = ["image/jpeg", "image/png"];
 
@@ -109,7 +112,7 @@ pub enum ChatRequestPart {
         /// 1 to 100 UTF-16 units.
         #[schema(min_length = 1, max_length = 100)]
         name: String,
-        /// An absolute URL.
+        /// Absolute: `http` or `https` of at most 2048 characters, or a base64 `data` URL of one of the media types.
         #[schema(format = Uri)]
         url: String,
     },
@@ -224,9 +227,11 @@ fn content(at: &str, part: Part) -> Result<PartContent, InvalidRequest> {
             let name = bounded(&format!("{at}.name"), part.name, MAX_NAME)?;
             let url = part
                 .url
-                .filter(|url| url::Url::parse(url).is_ok())
+                .filter(|url| is_inline_image(url) || is_web_url(url))
                 .ok_or_else(|| {
-                    InvalidRequest::new(format!("{at}.url: an absolute URL is accepted"))
+                    InvalidRequest::new(format!(
+                        "{at}.url: an http or https URL of at most {MAX_URL} characters, or data:image/jpeg;base64,… or data:image/png;base64,… is accepted"
+                    ))
                 })?;
             Ok(PartContent::File {
                 media_type,
@@ -238,6 +243,30 @@ fn content(at: &str, part: Part) -> Result<PartContent, InvalidRequest> {
             "{at}.type: \"text\" or \"file\" is accepted"
         ))),
     }
+}
+
+/// Whether a URL holds an image of an accepted type itself, in base64.
+fn is_inline_image(url: &str) -> bool {
+    let Some((media_type, data)) = url
+        .strip_prefix("data:")
+        .and_then(|url| url.split_once(";base64,"))
+    else {
+        return false;
+    };
+    let digits = data.trim_end_matches('=');
+    MEDIA_TYPES.contains(&media_type)
+        && !digits.is_empty()
+        && data.len() - digits.len() <= 2
+        && digits
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
+}
+
+/// Whether it is a URL of the web. The model's server may fetch it and a browser shows it, so no other scheme is taken:
+/// `file` would be read on the server's disk, `javascript` be run in the page.
+fn is_web_url(url: &str) -> bool {
+    url.chars().take(MAX_URL + 1).count() <= MAX_URL
+        && url::Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()))
 }
 
 fn bounded(at: &str, text: Option<String>, max: usize) -> Result<String, InvalidRequest> {

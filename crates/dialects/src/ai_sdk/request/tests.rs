@@ -231,7 +231,7 @@ fn a_text_is_counted_as_the_frontend_counts_it() {
 
 // docs/wire/ai-sdk.md W22.
 #[test]
-fn a_file_needs_a_known_type_a_name_and_an_absolute_url() {
+fn a_file_needs_a_known_type_a_name_and_a_url_of_the_web_or_an_image() {
     let file = |key: &str, value: Value| {
         let mut file = json!({
             "type": "file", "mediaType": "image/png", "name": "a.png", "url": "https://x.example/a.png"
@@ -241,7 +241,17 @@ fn a_file_needs_a_known_type_a_name_and_an_absolute_url() {
     };
     let cause = |key: &str, value: Value| file(key, value).unwrap_err().cause;
     assert!(file("name", json!("n".repeat(100))).is_ok());
-    assert!(file("url", json!("http://127.0.0.1:8000/a.png")).is_ok());
+    let long = |length: usize| format!("https://x.example/{:a<1$}", "", length - 18);
+    for url in [
+        json!("http://127.0.0.1:8000/a.png"),
+        json!("HTTPS://x.example/a.png"),
+        json!(long(2048)),
+        json!("data:image/png;base64,iVBORw0KGg=="),
+        json!("data:image/jpeg;base64,/9j+"),
+        json!(format!("data:image/png;base64,{}", "A".repeat(1 << 20))),
+    ] {
+        assert!(file("url", url.clone()).is_ok(), "{url:.80}");
+    }
     for media_type in [
         json!("image/gif"),
         json!("IMAGE/PNG"),
@@ -265,11 +275,27 @@ fn a_file_needs_a_known_type_a_name_and_an_absolute_url() {
         json!("a.png"),
         json!("//x.example/a"),
         json!("http://"),
+        json!(long(2049)),
+        json!("file:///etc/passwd"),
+        json!("ftp://x.example/a.png"),
+        json!("javascript:alert(1)"),
+        json!("java\nscript:alert(1)"),
+        json!(" javascript:alert(1)"),
+        json!("blob:https://x.example/1"),
+        json!("data:text/html;base64,AAAA"),
+        json!("data:image/svg+xml;base64,AAAA"),
+        json!("data:image/png,AAAA"),
+        json!("data:image/png;base64,"),
+        json!("data:image/png;base64,=="),
+        json!("data:image/png;base64,A==="),
+        json!("data:image/png;base64,AA AA"),
+        json!("data:image/png;base64,AA\"<b>"),
+        json!("data:;base64,AAAA"),
         Value::Null,
     ] {
         assert_eq!(
             cause("url", url),
-            "message.parts[0].url: an absolute URL is accepted"
+            "message.parts[0].url: an http or https URL of at most 2048 characters, or data:image/jpeg;base64,… or data:image/png;base64,… is accepted"
         );
     }
 }
