@@ -57,35 +57,19 @@ impl From<CodecError> for Failure {
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Sqlite(error) => match error.sqlite_error_code() {
-                Some(
-                    ErrorCode::DatabaseBusy
-                    | ErrorCode::DatabaseLocked
-                    | ErrorCode::DiskFull
-                    | ErrorCode::OutOfMemory,
-                ) => Self::Unavailable(error.into()),
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt {
-                    what: "database",
+            Failure::Sqlite(error) => match cause(&error) {
+                Cause::Passing => Self::Unavailable(error.into()),
+                Cause::Damage(what) => Self::Corrupt {
+                    what,
                     source: error.into(),
                 },
-                _ if matches!(
-                    *error,
-                    rusqlite::Error::FromSqlConversionFailure(..)
-                        | rusqlite::Error::InvalidColumnType(..)
-                        | rusqlite::Error::IntegralValueOutOfRange(..)
-                ) =>
-                {
-                    Self::Corrupt {
-                        what: "value",
-                        source: error.into(),
-                    }
-                }
-                _ => Self::Fatal(error.into()),
+                Cause::Lasting => Self::Fatal(error.into()),
             },
             Failure::Corrupt { what, source } => Self::Corrupt {
                 what,
                 source: Box::new(Unreadable(source)),
             },
+            // An operation that panicked would panic again, and a thread that is gone is not started again.
             failure @ (Failure::Misuse(_) | Failure::Panicked | Failure::Gone) => {
                 Self::Fatal(failure.into())
             }
@@ -97,3 +81,38 @@ impl From<Failure> for StoreError {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Unreadable(#[source] Arc<dyn std::error::Error + Send + Sync>);
+
+/// What lies behind an error of SQLite.
+enum Cause {
+    /// Something that may be over when the same is tried again: a lock, a lack of memory, a disk that is full, slow
+    /// to come back or out of file handles.
+    Passing,
+    /// What is stored is not what it should be.
+    Damage(&'static str),
+    /// The statement or the values are wrong, or the file may not be written.
+    Lasting,
+}
+
+fn cause(error: &rusqlite::Error) -> Cause {
+    match error {
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..) => Cause::Damage("value"),
+        _ => match error.sqlite_error_code() {
+            Some(
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DiskFull
+                | ErrorCode::CannotOpen
+                | ErrorCode::OutOfMemory,
+            ) => Cause::Passing,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Cause::Damage("database"),
+            _ => Cause::Lasting,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;
