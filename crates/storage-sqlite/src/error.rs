@@ -94,23 +94,26 @@ enum Cause {
 }
 
 fn cause(error: &rusqlite::Error) -> Cause {
-    match error {
+    if matches!(
+        error,
         rusqlite::Error::FromSqlConversionFailure(..)
-        | rusqlite::Error::InvalidColumnType(..)
-        | rusqlite::Error::IntegralValueOutOfRange(..) => Cause::Damage("value"),
-        _ => match error.sqlite_error_code() {
-            Some(
-                ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::FileLockingProtocolFailed
-                | ErrorCode::SystemIoFailure
-                | ErrorCode::DiskFull
-                | ErrorCode::CannotOpen
-                | ErrorCode::OutOfMemory,
-            ) => Cause::Passing,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Cause::Damage("database"),
-            _ => Cause::Lasting,
-        },
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+    ) {
+        return Cause::Damage("value");
+    }
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::DiskFull
+            | ErrorCode::CannotOpen
+            | ErrorCode::OutOfMemory,
+        ) => Cause::Passing,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Cause::Damage("database"),
+        _ => Cause::Lasting,
     }
 }
 
