@@ -171,6 +171,13 @@ impl Config {
                 "MONGODB_URI: is set, but this release stores in SQLite only; unset it to use SKEIN_DATA_DIR".to_owned(),
             );
         }
+        if !config.bind.ip().is_loopback() && config.upstream.is_some() {
+            reader.warnings.push(
+                "SKEIN_BIND: is reached from other machines, and whoever reaches it may chat as a guest on your key: \
+                 this release has no message limits"
+                    .to_owned(),
+            );
+        }
         for name in ["XAI_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_API_URL"] {
             if reader.text(&[name]).is_some() {
                 reader.warnings.push(format!(

@@ -1,6 +1,6 @@
 //! Puts the server together: one way for `main` and for tests.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware, web};
 use anyhow::Context as _;
@@ -178,13 +178,17 @@ impl Application {
     /// Serves until `stop` is done; then refuses new commands, lets running answers go on for a while, and ends.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let handle = self.server.handle();
-        let (engine, ready, drain) = (self.engine, self.ready, self.drain);
-        let stopping = async move {
-            stop.await;
-            stop_gently(&engine, &ready, drain, &handle).await;
+        let mut serving = self.keeping.spawn(self.server);
+        let mut stop = pin!(stop);
+        let failed = tokio::select! {
+            served = &mut serving => Some(served),
+            () = &mut stop => None,
         };
-        let serving = self.keeping.spawn(self.server);
-        let (served, ()) = tokio::join!(serving, stopping);
+        stop_gently(&self.engine, &self.ready, self.drain, &handle).await;
+        let served = match failed {
+            Some(served) => served,
+            None => serving.await,
+        };
         served
             .context("the server's task ended early")?
             .context("the server failed")

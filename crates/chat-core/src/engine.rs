@@ -24,7 +24,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -134,7 +134,7 @@ struct Shared {
     /// House-keeping that goes on until the very end.
     keeping: TaskTracker,
     stop_keeping: CancellationToken,
-    draining: AtomicBool,
+    draining: CancellationToken,
     held_bytes: Arc<AtomicUsize>,
 }
 
@@ -172,7 +172,7 @@ impl Engine {
             work: TaskTracker::new(),
             keeping: TaskTracker::new(),
             stop_keeping: CancellationToken::new(),
-            draining: AtomicBool::new(false),
+            draining: CancellationToken::new(),
             held_bytes: Arc::default(),
         });
         let keeper = Arc::clone(&shared);
@@ -225,7 +225,7 @@ impl Engine {
     /// Watches a leg from its first event. The caller must have been given the leg by this engine, which has checked
     /// who asks.
     pub fn watch(&self, leg: LegId) -> Watch {
-        Watch::new(leg, &self.0.live, &self.0.ports)
+        Watch::new(leg, Arc::clone(&self.0))
     }
 
     /// The leg that was opened last in a conversation, or `None` if it has none.
@@ -238,7 +238,8 @@ impl Engine {
         Ok(self.0.ports.runs.newest_leg(conversation).await?)
     }
 
-    /// The newest leg of a conversation if it is open, else the next one that is opened; waits until there is one.
+    /// The newest leg of a conversation if it is open, else the next one that is opened; waits until there is one, or
+    /// until the node is told to stop.
     pub async fn next_leg(
         &self,
         caller: &Owner,
@@ -256,10 +257,14 @@ impl Engine {
             if let Some(leg) = newest.filter(|leg| Some(leg.id) != known) {
                 return Ok(leg);
             }
-            watch::ring_or_time(&mut signals, |signal| {
+            let rung = watch::ring_or_time(&mut signals, |signal| {
                 signal == Signal::SlotTaken(conversation)
-            })
-            .await;
+            });
+            tokio::select! {
+                biased;
+                () = self.0.draining.cancelled() => return Err(EngineError::Unavailable),
+                () = rung => {}
+            }
             newest = self.newest_leg(caller, conversation).await?;
         }
     }
@@ -406,7 +411,7 @@ impl Engine {
     /// with their text, and returns when everything is in the store.
     pub async fn drain(&self, grace: Duration) {
         let shared = &self.0;
-        shared.draining.store(true, Ordering::Release);
+        shared.draining.cancel();
         shared.work.close();
         if timeout(grace, shared.work.wait()).await.is_err() {
             for live in shared.live.all() {
@@ -460,10 +465,31 @@ impl Engine {
     }
 }
 
+/// Memory that is counted as in use until this is dropped.
+struct Held {
+    counter: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.counter.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 impl Shared {
+    /// Counts memory as in use.
+    fn hold(&self, bytes: usize) -> Held {
+        self.held_bytes.fetch_add(bytes, Ordering::Relaxed);
+        Held {
+            counter: Arc::clone(&self.held_bytes),
+            bytes,
+        }
+    }
+
     /// Whether no further answer can be begun now.
     fn is_full(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.draining.is_cancelled()
             || self.held_bytes.load(Ordering::Relaxed) > self.settings.max_live_bytes
     }
 

@@ -17,6 +17,11 @@ pub enum EngineError {
     /// The id of a message that was sent belongs to another message.
     #[error("the message's id is already taken by another message")]
     MessageTaken,
+    /// The idempotency key was used before, for another conversation or for a message that was deleted since.
+    #[error(
+        "the idempotency key was used for another conversation, or for a message that was deleted since"
+    )]
+    KeySpent,
     /// The conversation has an active run, and the command does not replace it.
     #[error("the conversation has an active run")]
     Busy,

@@ -234,7 +234,8 @@ impl Fold {
                     Outcome::Cancelled => MessageStatus::Cancelled,
                     Outcome::Incomplete | Outcome::Expired => MessageStatus::Incomplete,
                 },
-                error,
+                // One that was stopped is what its reader wanted, however it came about.
+                error.filter(|_| outcome != Outcome::Cancelled),
             ),
         };
         Some(MessageBody {

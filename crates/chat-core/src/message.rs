@@ -80,6 +80,11 @@ pub struct MessageBody {
 }
 
 impl MessageBody {
+    /// About how many bytes its parts take.
+    pub fn weight(&self) -> usize {
+        self.parts.iter().map(|part| part.content.weight()).sum()
+    }
+
     /// The concatenated text of its text parts, in order.
     pub fn text(&self) -> String {
         self.parts

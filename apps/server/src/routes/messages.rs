@@ -9,10 +9,12 @@ use dialects::ai_sdk::{ErrorBody, MessagesResponse, Surface};
 use super::chat::conversation_in_query;
 use crate::{caller, error::Fault, state::State};
 
-/// Messages are read from the store in pages of this many.
-const PAGE: u32 = 500;
+/// Messages are read from the store in pages of this many; each may have megabytes of images.
+const PAGE: u32 = 16;
 /// The newest so many messages are given; a page with more is of no use to anyone.
 const MOST: usize = 10_000;
+/// And so many bytes of them, about; the message that passes this is the last.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
 
 /// Lists a chat's messages, oldest first (`docs/wire/ai-sdk.md` W43). A chat that is not there has none.
 #[utoipa::path(get, path = "/api/messages", operation_id = "messages", tag = "chat", security(("bearer" = [])),
@@ -48,16 +50,22 @@ async fn all(
     caller: &Owner,
     conversation: ConversationId,
 ) -> Result<Vec<Message>, EngineError> {
-    let mut newest_first = Vec::new();
+    let mut newest_first: Vec<Message> = Vec::new();
     let mut before = u64::MAX;
+    let mut bytes = 0;
     loop {
         let page = state
             .engine
             .messages(caller, conversation, Wanted::Before(before), PAGE)
             .await?;
         before = page.messages.last().map_or(0, |message| message.seq);
+        bytes += page
+            .messages
+            .iter()
+            .map(|message| message.body.weight())
+            .sum::<usize>();
         newest_first.extend(page.messages);
-        if !page.more || newest_first.len() >= MOST || before == 0 {
+        if !page.more || newest_first.len() >= MOST || bytes > MOST_BYTES || before == 0 {
             break;
         }
     }

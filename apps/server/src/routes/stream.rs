@@ -1,8 +1,9 @@
 //! Resuming: the stream of the newest answer, from its first frame or after the last that the client saw.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 use chat_core::{
     access::Owner,
+    error::EngineError,
     id::ConversationId,
     message::{Message, Role},
     ports::Wanted,
@@ -55,6 +56,13 @@ pub async fn resume(
         .newest_leg(&caller, conversation)
         .await
         .map_err(Fault::engine(Surface::Chat))?;
+    if request.method() == Method::HEAD {
+        // The framework would read a stream to its end to throw it away.
+        return Ok(match newest {
+            Some(_) => head().finish(),
+            None => HttpResponse::NoContent().finish(),
+        });
+    }
     let seen = newest.as_ref().and_then(|leg| seen(&request, leg));
     if query(&request, "wait").is_some_and(|wait| wait == "1") {
         return wait(&state, &caller, conversation, newest, seen).await;
@@ -147,7 +155,8 @@ async fn wait(
     }
     match timeout(WAIT, state.engine.next_leg(caller, conversation)).await {
         Ok(Ok(leg)) => Ok(replay(state, &leg, None)),
+        // The server is going down; the page asks again and finds the next one.
+        Ok(Err(EngineError::Unavailable)) | Err(_) => Ok(HttpResponse::NoContent().finish()),
         Ok(Err(error)) => Err(Fault::engine(Surface::Chat)(error)),
-        Err(_nothing_started) => Ok(HttpResponse::NoContent().finish()),
     }
 }

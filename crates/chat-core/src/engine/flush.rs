@@ -45,11 +45,11 @@ impl Flusher {
         }
     }
 
-    /// Returns once the store has the log's events up to here.
-    pub(super) async fn commit(&self, log: &Arc<LegLog>, n: u32) {
+    /// Returns once the store has the log's events up to here, and says whether it ever will.
+    pub(super) async fn commit(&self, log: &Arc<LegLog>, n: u32) -> bool {
         self.note(log, 0);
         self.urgent.notify_one();
-        log.wait_durable(n).await;
+        log.wait_durable(n).await
     }
 
     /// Flushes until told to stop. What is not flushed then is in no seal either and is lost: stop it last.
@@ -69,6 +69,25 @@ impl Flusher {
         }
     }
 
+    /// Finds the leg whose events the store refuses. It is given up, for trying again would be refused again and hold every
+    /// other leg up.
+    async fn flush_one_by_one(&self, store: &dyn RunLog, logs: Vec<(Arc<LegLog>, u32)>) {
+        for (log, _) in logs {
+            let Some(batch) = log.unflushed() else {
+                continue;
+            };
+            let last = batch.last();
+            match store.append(vec![batch]).await {
+                Ok(()) => log.flushed(last),
+                Err(error @ (StoreError::Corrupt { .. } | StoreError::Fatal(_))) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, leg = %log.leg(), "the store refuses a leg's events");
+                    log.give_up();
+                }
+                Err(StoreError::Unavailable(_)) => self.note(&log, 0),
+            }
+        }
+    }
+
     async fn flush(&self, store: &dyn RunLog) {
         let logs = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
         self.bytes.store(0, Ordering::Relaxed);
@@ -78,7 +97,7 @@ impl Flusher {
             // Before the events are read, so that one that comes meanwhile queues the log anew.
             log.queued.store(false, Ordering::Release);
             if let Some(batch) = log.unflushed() {
-                let last = batch.first + u32::try_from(batch.events.len()).unwrap_or(u32::MAX) - 1;
+                let last = batch.last();
                 flushed.push((log, last));
                 batches.push(batch);
             }
@@ -92,17 +111,8 @@ impl Flusher {
                     log.flushed(last);
                 }
             }
-            Err(error @ (StoreError::Corrupt { .. } | StoreError::Fatal(_))) => {
-                // Trying again would fail again and hold every other leg up. The events are in memory and go into the
-                // seals; only a crash before that would miss them.
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    legs = flushed.len(),
-                    "events are not in the store"
-                );
-                for (log, last) in flushed {
-                    log.flushed(last);
-                }
+            Err(StoreError::Corrupt { .. } | StoreError::Fatal(_)) => {
+                self.flush_one_by_one(store, flushed).await;
             }
             Err(error @ StoreError::Unavailable(_)) => {
                 tracing::warn!(

@@ -9,10 +9,10 @@ use tokio::{
 };
 
 use super::{
-    Shared,
+    Held, Shared,
     live::LiveLeg,
     prompt,
-    writer::{End, Lost, Writer, head_of},
+    writer::{End, Gone, Writer, head_of},
 };
 use token_budget::TooLong;
 
@@ -52,6 +52,7 @@ pub(super) async fn work(
         title,
         deadline: Instant::now() + shared.settings.max_leg,
         prompt_tokens: 0,
+        held: None,
     };
     let end = task.answer(model).await;
     let end = match end {
@@ -77,9 +78,12 @@ enum Halt {
     Lost,
 }
 
-impl From<Lost> for Halt {
-    fn from(_: Lost) -> Self {
-        Self::Lost
+impl From<Gone> for Halt {
+    fn from(gone: Gone) -> Self {
+        match gone {
+            Gone::Lost => Self::Lost,
+            Gone::Refused => End::failed(RunError::Internal).into(),
+        }
     }
 }
 
@@ -95,6 +99,8 @@ struct Task<'a> {
     deadline: Instant,
     /// What the prompts of all steps cost, as we count it.
     prompt_tokens: u32,
+    /// The memory that the prompt takes.
+    held: Option<Held>,
     /// The history where it is known without reading it: the first message of a conversation.
     alone: Option<Vec<(Message, u32)>>,
 }
@@ -129,6 +135,7 @@ impl Task<'_> {
         let prompt =
             prompt::build(history, &settings).map_err(|too_long| self.log_too_long(too_long))?;
         let mut step_tokens = prompt.tokens;
+        self.held = Some(self.writer.shared.hold(prompt.bytes));
         let mut request = ModelRequest {
             model: settings.model.clone(),
             items: prompt.items,

@@ -33,6 +33,8 @@ pub(crate) struct LegLog {
     inner: Mutex<Inner>,
     seen: watch::Sender<Seen>,
     durable: watch::Sender<u32>,
+    /// Whether the store refuses its events.
+    given_up: AtomicBool,
     /// Whether the flusher has it in its queue.
     pub(super) queued: AtomicBool,
     /// The text held by all live logs of the node, in bytes.
@@ -74,6 +76,7 @@ impl LegLog {
             inner: Mutex::default(),
             seen: watch::Sender::new(Seen::default()),
             durable: watch::Sender::new(0),
+            given_up: AtomicBool::new(false),
             queued: AtomicBool::new(false),
             held,
         }
@@ -168,7 +171,7 @@ impl LegLog {
 
     /// The events that the store does not have yet, or `None`. The closing ones of a closed leg are in its seal.
     pub(super) fn unflushed(&self) -> Option<LogBatch> {
-        if self.seen().closed {
+        if self.seen().closed || self.given_up.load(Ordering::Acquire) {
             return None;
         }
         let flushed = self.lock().flushed;
@@ -192,17 +195,32 @@ impl LegLog {
             inner.flushed = n;
         }
         drop(inner);
-        self.durable.send_replace(n);
+        self.durable.send_if_modified(|durable| {
+            let is_more = n > *durable;
+            *durable = n.max(*durable);
+            is_more
+        });
     }
 
-    /// Returns once the store has everything up to here.
-    pub(super) async fn wait_durable(&self, n: u32) {
+    /// Notes that the store refuses these events: nothing more of them is sent, and nobody waits for it any longer.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+        self.durable.send_replace(u32::MAX);
+    }
+
+    /// Returns once the store has everything up to here, and says whether it does: not if the log was given up.
+    pub(super) async fn wait_durable(&self, n: u32) -> bool {
         // The sender lives in `self`, so waiting cannot fail.
         let _ = self
             .durable
             .subscribe()
             .wait_for(|durable| *durable >= n)
             .await;
+        !self.given_up.load(Ordering::Acquire)
+    }
+
+    pub(super) const fn leg(&self) -> LegId {
+        self.leg
     }
 
     /// Returns once the leg has closed.

@@ -12,8 +12,12 @@ use crate::{
 /// What an image counts as; upstreams charge between 85 and about 1,100 tokens for one, by size and detail.
 const IMAGE_TOKENS: u32 = 1_100;
 
-/// Messages are read in pages of this many, newest first, until the budget is full.
-const PAGE: u32 = 64;
+/// Messages are read in pages, newest first, until the budget is full: a few at first, since they may be large.
+const PAGES: (u32, u32) = (4, 64);
+
+/// A prompt takes no more of the history than this many bytes. Images cost few tokens and may take megabytes; upstreams
+/// refuse bodies of such sizes.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// A prompt that fits.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub(super) struct Prompt {
     pub(super) items: Vec<PromptItem>,
     /// What it costs, as we count it.
     pub(super) tokens: u32,
+    /// About how many bytes it takes.
+    pub(super) bytes: usize,
 }
 
 /// What is stored before the place `answer_seq`, newest first, with costs: as much as the budget may hold and a little more.
@@ -32,17 +38,24 @@ pub(super) async fn read(
 ) -> Result<Vec<(Message, u32)>, StoreError> {
     let mut newest_first: Vec<(Message, u32)> = Vec::new();
     let mut total: u32 = 0;
+    let mut bytes = 0;
     let mut before = answer_seq;
+    let mut limit = PAGES.0;
     loop {
         let page = messages
             .list_messages(MessageQuery {
                 conversation,
                 wanted: Wanted::Before(before),
-                limit: PAGE,
+                limit,
             })
             .await?;
         for message in page.messages {
             before = message.seq;
+            bytes += message.body.weight();
+            // The newest message is the one to be answered, however large it is.
+            if bytes > MAX_BYTES && !newest_first.is_empty() {
+                return Ok(newest_first);
+            }
             let cost = match message.body.cost(&settings.encoding) {
                 Some(cost) => cost,
                 None => cost_of(&message.body, message.role, encoding_of(settings)).await,
@@ -54,6 +67,7 @@ pub(super) async fn read(
         if !page.more || total > settings.prompt_budget {
             return Ok(newest_first);
         }
+        limit = (limit * 2).min(PAGES.1);
     }
 }
 
@@ -88,12 +102,15 @@ pub(super) fn build(
     if let Some(system) = &settings.system {
         items.push(PromptItem::System(system.clone()));
     }
+    let mut bytes = settings.system.as_ref().map_or(0, String::len);
     for (message, _) in oldest_first.drain(fit.start..).chain(newest) {
+        bytes += message.body.weight();
         put(&message, &mut items);
     }
     Ok(Prompt {
         items,
         tokens: fit.prompt,
+        bytes,
     })
 }
 

@@ -49,7 +49,7 @@ async fn close_orphan(shared: &Arc<Shared>, leg: Leg) -> Result<(), EngineError>
     let writer = Writer::new(shared, &live, prior);
     let was_stopped = live.leg.status == RunStatus::Cancelling;
     let end_as = if was_stopped {
-        End::CANCELLED
+        End::interrupted_stop()
     } else {
         End::failed(RunError::Interrupted)
     };

@@ -83,7 +83,7 @@ pub(super) async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, Engin
     };
     let fresh = match shared.ports.conversations.open_leg(open.clone()).await? {
         Opened::Fresh(fresh) => fresh,
-        Opened::Repeated(first) => return repeated(shared, first).await,
+        Opened::Repeated(first) => return repeated(shared, first, open.conversation).await,
         Opened::Refused(refusal) => return Err(refused(refusal)),
     };
     for dropped in &fresh.dropped {
@@ -232,14 +232,20 @@ fn start(
     shared.work.spawn_on(task, handle);
 }
 
-async fn repeated(shared: &Shared, first: LegRef) -> Result<Sent, EngineError> {
-    match shared.ports.runs.find_leg(first.leg).await? {
-        Some(leg) => Ok(Sent {
-            leg,
-            repeated: true,
-        }),
-        None => Err(EngineError::NotFound { what: "run" }),
+async fn repeated(
+    shared: &Shared,
+    first: LegRef,
+    conversation: ConversationId,
+) -> Result<Sent, EngineError> {
+    if first.conversation != conversation {
+        return Err(EngineError::KeySpent);
     }
+    let leg = shared.ports.runs.find_leg(first.leg).await?;
+    let leg = leg.ok_or(EngineError::KeySpent)?;
+    Ok(Sent {
+        leg,
+        repeated: true,
+    })
 }
 
 const fn refused(refusal: Refusal) -> EngineError {

@@ -1,11 +1,14 @@
 mod property;
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use serde_json::json;
-use support::{House, RunText as _, read_all, texts};
+use support::{Faulty, House, RunText as _, read_all, texts};
 use tokio::time::{Instant, sleep};
 
 use super::Settings;
@@ -16,8 +19,8 @@ use crate::{
     id::{ConversationId, UserId},
     message::{MessageStatus, PartContent, ToolResult},
     ports::{
-        IdempotencyKey, ModelErrorKind, ModelEventKind, Policy, PromptItem, Tool, ToolCallContext,
-        ToolSpec,
+        IdempotencyKey, ModelErrorKind, ModelEventKind, Policy, PromptItem, RunLog as _, Tool,
+        ToolCallContext, ToolSpec,
     },
     run::{Outcome, RunError, RunStatus},
     testing::Line,
@@ -113,7 +116,11 @@ async fn a_second_reader_sees_all_while_it_streams() {
 #[tokio::test(start_paused = true)]
 async fn an_end_is_shown_only_once_it_is_durable() {
     let time = Duration::from_secs(7);
-    let house = House::slow_to_close([answer(&["soon"])], time);
+    let faults = Faulty {
+        slow_close: time,
+        ..Faulty::default()
+    };
+    let house = House::faulty([answer(&["soon"])], &faults);
     let began = Instant::now();
     let sent = house.send(10, "Hi").await;
     let mut watch = house.engine.watch(sent.leg.id);
@@ -701,4 +708,136 @@ async fn a_caller_that_goes_away_leaves_a_run_that_is_worked_on() {
     }
     sleep(Duration::from_millis(500)).await;
     assert_eq!(texts(&house.messages().await)[1].1, "all of it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_for_a_while_loses_nothing() {
+    let faults = Faulty::default();
+    faults.failing_appends.store(3, Ordering::Release);
+    faults.failing_closes.store(4, Ordering::Release);
+    let house = House::faulty([stuck("kept"), answer(&["whole"])], &faults);
+    let first = house.send(10, "A").await;
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(faults.failing_appends.load(Ordering::Acquire), 0);
+    let stored = house.store.read(first.leg.id, 0, u32::MAX).await.unwrap();
+    assert_eq!(stored.text(), "kept", "the flush was tried again");
+    assert!(house.stop().await.unwrap());
+    assert_eq!(house.ask(11, "B").await.text(), "whole");
+    assert_eq!(faults.failing_closes.load(Ordering::Acquire), 0);
+    assert_eq!(
+        read_all(&house.engine, first.leg.id).await.ending(),
+        Some((Outcome::Cancelled, None))
+    );
+    assert_eq!(house.engine.live_legs(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leg_whose_events_are_refused_holds_no_other_up() {
+    let faults = Faulty::default();
+    let words = || {
+        let mut script = Vec::new();
+        for word in ["a", "b", "c", "d"] {
+            script.push(Line::text(word));
+            script.push(Line::Pause(Duration::from_millis(100)));
+        }
+        script.push(Line::Hang);
+        script
+    };
+    let house = House::faulty([words(), words()], &faults);
+    let refused = house.send(10, "A").await;
+    faults.refused.set(refused.leg.id).unwrap();
+    let mut other = house.message(11, "B");
+    other.conversation = ConversationId::new(uuid::Uuid::from_u128(99));
+    let other = house.engine.send(other).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let stored = house.store.read(other.leg.id, 0, u32::MAX).await.unwrap();
+    assert_eq!(stored.text(), "abcd");
+    assert!(house.stop().await.unwrap());
+    let events = read_all(&house.restarted(), refused.leg.id).await;
+    assert_eq!(
+        events.text(),
+        "abcd",
+        "its seal has what its log could not take"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_used_elsewhere_or_whose_message_is_gone_is_spent() {
+    let house = House::new([answer(&["x"])]);
+    let key = Some(IdempotencyKey("k".to_owned()));
+    let mut first = house.message(10, "A");
+    first.key.clone_from(&key);
+    let leg = house.engine.send(first.clone()).await.unwrap().leg.id;
+    read_all(&house.engine, leg).await;
+    let mut elsewhere = house.message(11, "B");
+    elsewhere.key = key;
+    elsewhere.conversation = ConversationId::new(uuid::Uuid::from_u128(99));
+    assert!(matches!(
+        house.engine.send(elsewhere).await,
+        Err(EngineError::KeySpent)
+    ));
+    house.ask(10, "edited").await;
+    assert!(matches!(
+        house.engine.send(first).await,
+        Err(EngineError::KeySpent)
+    ));
+    assert_eq!(house.messages().await[0].body.text(), "edited");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_asked_to_stop_before_a_crash_is_closed_as_stopped() {
+    let faults = Faulty {
+        slow_close: Duration::from_hours(1),
+        ..Faulty::default()
+    };
+    let house = House::faulty([stuck("kept")], &faults);
+    let sent = house.send(10, "A").await;
+    sleep(Duration::from_millis(200)).await;
+    assert!(house.stop().await.unwrap());
+    let second = house.restarted();
+    assert_eq!(second.recover().await.unwrap(), 1);
+    let events = read_all(&second, sent.leg.id).await;
+    assert_eq!(
+        events.ending(),
+        Some((Outcome::Cancelled, Some(RunError::Interrupted)))
+    );
+    let message = &house.messages().await[1];
+    assert_eq!(
+        (message.body.status, message.body.error),
+        (MessageStatus::Cancelled, None)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_next_answer_is_let_go_by_a_drain() {
+    let house = House::new([answer(&["x"])]);
+    house.ask(10, "A").await;
+    let waiting = house.engine.next_leg(&house.owner, house.conversation);
+    let (waited, ()) = tokio::join!(waiting, house.engine.drain(Duration::from_secs(5)));
+    assert!(matches!(waited, Err(EngineError::Unavailable)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_of_giants_is_cut_by_its_bytes() {
+    let house = House::new([answer(&["x"])]);
+    let image = format!("data:image/png;base64,{}", "A".repeat(4 << 20));
+    for id in 10..20 {
+        let mut send = house.message(id, "look");
+        send.settings.prompt_budget = 100_000;
+        send.input.parts.push(PartContent::File {
+            media_type: "image/png".to_owned(),
+            name: None,
+            url: image.clone(),
+        });
+        let leg = house.engine.send(send).await.unwrap().leg.id;
+        assert_eq!(read_all(&house.engine, leg).await.text(), "x");
+    }
+    for request in house.model.requests() {
+        let images = |item: &PromptItem| match item {
+            PromptItem::User { images, .. } => images.iter().map(String::len).sum(),
+            PromptItem::System(_) | PromptItem::Assistant { .. } | PromptItem::Output { .. } => 0,
+        };
+        let bytes: usize = request.items.iter().map(images).sum();
+        assert!(bytes <= 16 << 20, "{bytes}");
+    }
 }

@@ -4,15 +4,11 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::sleep};
 
-use super::{
-    Ports,
-    live::{LiveLeg, Registry},
-    log::Seen,
-};
+use super::{Shared, live::LiveLeg, log::Seen};
 use crate::{
     event::RunEvent,
     id::LegId,
-    ports::{RunLog, Runs, Signal, SignalStream, StoreError},
+    ports::{Signal, SignalStream, StoreError},
 };
 
 /// How many events one step of a reader takes at most.
@@ -24,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A reader of one leg, with a cursor of its own. A slow one lags alone; dropping it stops nothing.
 pub struct Watch {
     leg: LegId,
-    ports: Ports,
+    shared: Arc<Shared>,
     source: Source,
     after: u32,
     done: bool,
@@ -36,8 +32,6 @@ enum Source {
         seen: watch::Receiver<Seen>,
     },
     Stored {
-        log: Arc<dyn RunLog>,
-        runs: Arc<dyn Runs>,
         signals: SignalStream,
         /// What was read and not given out yet. A seal is unpacked whole, so it is read once.
         read: VecDeque<RunEvent>,
@@ -45,18 +39,11 @@ enum Source {
 }
 
 impl Watch {
-    pub(super) fn new(leg: LegId, registry: &Registry, ports: &Ports) -> Self {
-        let source = match registry.find(leg) {
-            Some(live) => Source::Live {
-                seen: live.log.watch(),
-                live,
-            },
-            None => Source::stored(ports),
-        };
+    pub(super) fn new(leg: LegId, shared: Arc<Shared>) -> Self {
         Self {
             leg,
-            ports: ports.clone(),
-            source,
+            source: Source::of(leg, &shared),
+            shared,
             after: 0,
             done: false,
         }
@@ -80,17 +67,17 @@ impl Watch {
                         break events;
                     }
                     // The log's memory was given back: this reader is far behind, and the seal has the rest.
-                    self.source = Source::stored(&self.ports);
+                    self.source = Source::stored(&self.shared);
                 }
-                Source::Stored {
-                    log,
-                    runs,
-                    signals,
-                    read,
-                } => {
+                Source::Stored { signals, read } => {
                     if read.is_empty() {
-                        *read = stored(self.leg, self.after, log.as_ref(), runs.as_ref(), signals)
-                            .await?;
+                        match stored(self.leg, self.after, &self.shared, signals).await? {
+                            Stored::Here => {
+                                self.source = Source::of(self.leg, &self.shared);
+                                continue;
+                            }
+                            Stored::Events(events) => *read = events.into(),
+                        }
                     }
                     let count = read.len().min(BATCH);
                     break read.drain(..count).collect();
@@ -105,37 +92,57 @@ impl Watch {
 }
 
 impl Source {
-    fn stored(ports: &Ports) -> Self {
+    /// This node's memory if it works on the leg, else the store.
+    fn of(leg: LegId, shared: &Shared) -> Self {
+        match shared.live.find(leg) {
+            Some(live) => Self::Live {
+                seen: live.log.watch(),
+                live,
+            },
+            None => Self::stored(shared),
+        }
+    }
+
+    fn stored(shared: &Shared) -> Self {
         Self::Stored {
-            log: Arc::clone(&ports.run_log),
-            runs: Arc::clone(&ports.runs),
-            signals: ports.signals.subscribe(),
+            signals: shared.ports.signals.subscribe(),
             read: VecDeque::new(),
         }
     }
 }
 
-/// What the store has after this number; waits until it has something. Empty when there will be nothing.
+/// What the store says of a leg.
+enum Stored {
+    /// Its next events; none when there will be none.
+    Events(Vec<RunEvent>),
+    /// This node has begun to work on it meanwhile.
+    Here,
+}
+
+/// What the store has after this number; waits until it has something.
 async fn stored(
     leg: LegId,
     after: u32,
-    log: &dyn RunLog,
-    runs: &dyn Runs,
+    shared: &Shared,
     signals: &mut SignalStream,
-) -> Result<VecDeque<RunEvent>, StoreError> {
+) -> Result<Stored, StoreError> {
     loop {
-        let events = log.read(leg, after, u32::MAX).await?;
+        let found = shared.ports.runs.find_leg(leg).await?;
+        let mut events = shared.ports.run_log.read(leg, after, u32::MAX).await?;
+        match found {
+            None => return Ok(Stored::Events(Vec::new())),
+            Some(found) if found.closed_at_ms.is_some() => return Ok(Stored::Events(events)),
+            Some(_) => {}
+        }
+        // The end of a leg that is not closed was flushed and never shown: whoever closes it may say otherwise.
+        events.retain(|event| !event.kind.is_closing());
         if !events.is_empty() {
-            return Ok(events.into());
+            return Ok(Stored::Events(events));
         }
-        // A leg may be closed between the two reads, and is then read once more.
-        match runs.find_leg(leg).await? {
-            Some(found) if found.closed_at_ms.is_none() => {
-                ring_or_time(signals, |signal| signal == Signal::LegAdvanced(leg)).await;
-            }
-            Some(_) => return Ok(log.read(leg, after, u32::MAX).await?.into()),
-            None => return Ok(VecDeque::new()),
+        if shared.live.find(leg).is_some() {
+            return Ok(Stored::Here);
         }
+        ring_or_time(signals, |signal| signal == Signal::LegAdvanced(leg)).await;
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     event::{EventKind, Field, RunEvent},
     fold::{self, Fold},
     message::{MessageBody, Part, PartContent, PartStatus, Role},
-    ports::{AnswerRecord, Checkpoint, CloseLeg, Closed, Signal},
+    ports::{AnswerRecord, Checkpoint, CloseLeg, Closed, Signal, StoreError},
     run::{Outcome, RunError, Usage},
 };
 
@@ -18,6 +18,8 @@ use crate::{
 const UNFLUSHED_BYTES: usize = 256 * 1024;
 /// A seal of more text than this is packed off the lanes.
 const LARGE_SEAL_BYTES: usize = 64 * 1024;
+/// A close that the store refuses, rather than being unable to do it now, is tried this often.
+const REFUSED_CLOSES: u32 = 5;
 /// How long to wait before a close that the store failed is tried again: doubled each time, up to the second.
 const CLOSE_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -37,6 +39,12 @@ impl End {
         Self::of(Outcome::Failed, Some(error))
     }
 
+    /// The end of a run that was asked to stop by a process that ended before it had. It says that recovery wrote it: readers
+    /// may have seen more than is stored.
+    pub(super) const fn interrupted_stop() -> Self {
+        Self::of(Outcome::Cancelled, Some(RunError::Interrupted))
+    }
+
     pub(super) const fn incomplete(error: RunError) -> Self {
         Self::of(Outcome::Incomplete, Some(error))
     }
@@ -50,9 +58,14 @@ impl End {
     }
 }
 
-/// The leg was closed or deleted by someone else: its task ends at once.
+/// Why a leg's task cannot go on.
 #[derive(Debug)]
-pub(super) struct Lost;
+pub(super) enum Gone {
+    /// The leg was closed or deleted by someone else.
+    Lost,
+    /// The store refuses its events, so that nothing more of it can be made durable before its close.
+    Refused,
+}
 
 pub(super) struct Writer<'a> {
     pub(super) shared: &'a Shared,
@@ -125,7 +138,7 @@ impl<'a> Writer<'a> {
         if unflushed > UNFLUSHED_BYTES {
             self.show();
             tokio::select! {
-                () = self.shared.flusher.commit(&self.live.log, n) => {}
+                _ = self.shared.flusher.commit(&self.live.log, n) => {}
                 () = self.live.stopped() => {}
             }
         }
@@ -139,10 +152,12 @@ impl<'a> Writer<'a> {
     }
 
     /// Makes everything so far durable, the answer's record included, and then shows it.
-    pub(super) async fn commit(&mut self) -> Result<(), Lost> {
+    pub(super) async fn commit(&mut self) -> Result<(), Gone> {
         let n = self.fold.last_n();
         self.waiting = None;
-        self.shared.flusher.commit(&self.live.log, n).await;
+        if !self.shared.flusher.commit(&self.live.log, n).await {
+            return Err(Gone::Refused);
+        }
         if let Some(body) = self.body().await {
             let checkpoint = Checkpoint {
                 leg: self.live.leg.id,
@@ -153,7 +168,7 @@ impl<'a> Writer<'a> {
             // Its events are durable already: a record that the store cannot take now is written at the close.
             match self.shared.ports.runs.checkpoint(checkpoint).await {
                 Ok(Closed::Done) => {}
-                Ok(Closed::Lost) => return Err(Lost),
+                Ok(Closed::Lost) => return Err(Gone::Lost),
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, leg = %self.live.leg.id, "an answer's record waits for the store");
                 }
@@ -217,31 +232,45 @@ impl<'a> Writer<'a> {
             seal,
             at_ms: self.shared.ports.clock.now_ms(),
         };
-        let mut wait = CLOSE_RETRY.0;
-        let closed = loop {
-            match self.shared.ports.runs.close_leg(close.clone()).await {
-                Ok(closed) => break closed,
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, leg = %leg.id, "a leg's close waits for the store");
-                    sleep(wait).await;
-                    wait = (wait * 2).min(CLOSE_RETRY.1);
-                }
+        let n = match self.close_in_store(&close).await {
+            Some(Closed::Lost) => self.adopt_close(n).await,
+            Some(Closed::Done) => {
+                self.shared.empty_soon(&self.live.log);
+                n
             }
-        };
-        let n = match closed {
-            Closed::Done => n,
-            Closed::Lost => self.adopt_close(n).await,
+            None => n,
         };
         self.live.log.show(n, true);
         self.shared.live.remove(leg.id);
-        if closed == Closed::Done {
-            self.shared.empty_soon(&self.live.log);
-        }
         self.shared.ports.signals.ring(Signal::LegAdvanced(leg.id));
         self.shared
             .ports
             .signals
             .ring(Signal::SlotFreed(leg.conversation));
+    }
+
+    /// Closes the leg in the store, however long that is unable to. `None` when it refuses again and again: the leg is let go
+    /// then, and the next start closes it.
+    async fn close_in_store(&self, close: &CloseLeg) -> Option<Closed> {
+        let mut wait = CLOSE_RETRY.0;
+        let mut refused = 0;
+        loop {
+            let error = match self.shared.ports.runs.close_leg(close.clone()).await {
+                Ok(closed) => return Some(closed),
+                Err(error) => error,
+            };
+            match error {
+                StoreError::Unavailable(_) => {}
+                StoreError::Corrupt { .. } | StoreError::Fatal(_) => refused += 1,
+            }
+            tracing::warn!(error = &error as &dyn std::error::Error, leg = %close.leg, "a leg's close waits for the store");
+            if refused >= REFUSED_CLOSES {
+                tracing::error!(leg = %close.leg, "the store refuses a leg's close; the next start closes it");
+                return None;
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(CLOSE_RETRY.1);
+        }
     }
 
     /// The end that someone else gave this leg, in place of ours. A leg that was deleted keeps ours, for its readers.

@@ -32,3 +32,11 @@ pub struct LogBatch {
     /// The events, at least one.
     pub events: Arc<[RunEvent]>,
 }
+
+impl LogBatch {
+    /// The number of the last event.
+    pub fn last(&self) -> u32 {
+        let count = u32::try_from(self.events.len()).unwrap_or(u32::MAX);
+        self.first.saturating_add(count).saturating_sub(1)
+    }
+}

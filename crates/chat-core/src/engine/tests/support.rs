@@ -1,4 +1,10 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use tokio::{runtime::Handle, time::sleep};
@@ -14,8 +20,8 @@ use crate::{
     id::{ConversationId, LegId, MessageId, NodeId, UserId},
     message::{Message, PartContent},
     ports::{
-        Checkpoint, CloseLeg, Closed, LocalSignals, Model, Policy, Runs, StopAsked, StoreError,
-        Tool, Wanted,
+        Checkpoint, CloseLeg, Closed, LocalSignals, LogBatch, Model, Policy, RunLog, Runs,
+        StopAsked, StoreError, Tool, Wanted,
     },
     run::{Leg, LegSettings, Outcome, RunError},
     testing::{CountingIds, Line, ManualClock, MemoryStore, ScriptedModel},
@@ -61,15 +67,19 @@ impl House {
         }
     }
 
-    /// One whose store takes so long to close a leg.
-    pub(super) fn slow_to_close(
-        scripts: impl IntoIterator<Item = Vec<Line>>,
-        time: Duration,
-    ) -> Self {
+    /// One whose store is slow or fails.
+    pub(super) fn faulty(scripts: impl IntoIterator<Item = Vec<Line>>, faults: &Faulty) -> Self {
         let mut house = Self::new(scripts);
+        let faulty = Arc::new(Faulty {
+            store: house.store.clone(),
+            ..faults.clone()
+        });
         house.engine = engine_with(
             &house.store,
-            Arc::new(SlowToClose(house.store.clone(), time)),
+            (
+                Arc::clone(&faulty) as Arc<dyn Runs>,
+                faulty as Arc<dyn RunLog>,
+            ),
             &house.ids,
             Arc::clone(&house.model) as Arc<dyn Model>,
             Settings::default(),
@@ -130,12 +140,16 @@ pub(super) fn engine(
     settings: Settings,
     tools: Vec<Arc<dyn Tool>>,
 ) -> Engine {
-    engine_with(store, Arc::new(store.clone()), ids, model, settings, tools)
+    let ports = (
+        Arc::new(store.clone()) as Arc<dyn Runs>,
+        Arc::new(store.clone()) as Arc<dyn RunLog>,
+    );
+    engine_with(store, ports, ids, model, settings, tools)
 }
 
 pub(super) fn engine_with(
     store: &MemoryStore,
-    runs: Arc<dyn Runs>,
+    (runs, run_log): (Arc<dyn Runs>, Arc<dyn RunLog>),
     ids: &Arc<CountingIds>,
     model: Arc<dyn Model>,
     settings: Settings,
@@ -145,7 +159,7 @@ pub(super) fn engine_with(
         conversations: Arc::new(store.clone()),
         messages: Arc::new(store.clone()),
         runs,
-        run_log: Arc::new(store.clone()),
+        run_log,
         signals: Arc::new(LocalSignals::new()),
         clock: Arc::new(ManualClock::at(1_700_000_000_000)),
         ids: Arc::clone(ids) as Arc<_>,
@@ -159,34 +173,76 @@ pub(super) fn engine_with(
     Engine::new(ports, vec![lane], handle, settings)
 }
 
-/// A store that takes its time to close a leg.
-pub(super) struct SlowToClose(pub(super) MemoryStore, pub(super) Duration);
+/// A store that is slow or fails, as a test sets it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Faulty {
+    pub(super) store: MemoryStore,
+    /// How long a close takes.
+    pub(super) slow_close: Duration,
+    /// So many closes fail first, for the time being.
+    pub(super) failing_closes: Arc<AtomicUsize>,
+    /// So many appends fail first, for the time being.
+    pub(super) failing_appends: Arc<AtomicUsize>,
+    /// Appends with this leg are refused, now and later.
+    pub(super) refused: Arc<OnceLock<LegId>>,
+}
+
+impl Faulty {
+    fn fails(failures: &AtomicUsize) -> Result<(), StoreError> {
+        let left = failures.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
+            left.checked_sub(1)
+        });
+        match left {
+            Ok(_) => Err(StoreError::Unavailable("as the test wants it".into())),
+            Err(_) => Ok(()),
+        }
+    }
+}
 
 #[async_trait]
-impl Runs for SlowToClose {
+impl Runs for Faulty {
     async fn find_leg(&self, id: LegId) -> Result<Option<Leg>, StoreError> {
-        self.0.find_leg(id).await
+        self.store.find_leg(id).await
     }
 
     async fn newest_leg(&self, id: ConversationId) -> Result<Option<Leg>, StoreError> {
-        self.0.newest_leg(id).await
+        self.store.newest_leg(id).await
     }
 
     async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<Closed, StoreError> {
-        self.0.checkpoint(checkpoint).await
+        self.store.checkpoint(checkpoint).await
     }
 
     async fn close_leg(&self, close: CloseLeg) -> Result<Closed, StoreError> {
-        sleep(self.1).await;
-        self.0.close_leg(close).await
+        sleep(self.slow_close).await;
+        Self::fails(&self.failing_closes)?;
+        self.store.close_leg(close).await
     }
 
     async fn ask_stop(&self, id: ConversationId) -> Result<Option<StopAsked>, StoreError> {
-        self.0.ask_stop(id).await
+        self.store.ask_stop(id).await
     }
 
     async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError> {
-        self.0.list_orphans(alive).await
+        self.store.list_orphans(alive).await
+    }
+}
+
+#[async_trait]
+impl RunLog for Faulty {
+    async fn append(&self, batches: Vec<LogBatch>) -> Result<(), StoreError> {
+        Self::fails(&self.failing_appends)?;
+        if batches
+            .iter()
+            .any(|batch| Some(&batch.leg) == self.refused.get())
+        {
+            return Err(StoreError::Fatal("as the test wants it".into()));
+        }
+        self.store.append(batches).await
+    }
+
+    async fn read(&self, leg: LegId, after: u32, limit: u32) -> Result<Vec<RunEvent>, StoreError> {
+        self.store.read(leg, after, limit).await
     }
 }
 
