@@ -5,8 +5,10 @@ use std::sync::Arc;
 use chat_core::{
     event::RunEvent,
     id::{ConversationId, MessageId},
+    message::Role,
     ports::{
-        Closed, DroppedLeg, IdempotencyKey, LegRef, MessageQuery, OpenLeg, Opened, Policy, Wanted,
+        Closed, DroppedLeg, IdempotencyKey, LegRef, MessageQuery, OpenLeg, Opened, Policy, Refusal,
+        Wanted,
     },
 };
 
@@ -37,16 +39,58 @@ pub async fn a_cut_deletes_from_the_named_message_on(store: Arc<dyn ChatStore>) 
     assert!(seq(edit.input[0].id).await < leg.answer_seq);
 }
 
-/// An answer can be cut away alone; its run goes, its question stays.
-pub async fn a_cut_may_begin_at_an_answer(store: Arc<dyn ChatStore>) {
+/// Only a person's message begins a cut: one that names an answer, stored or still to come, cuts nothing.
+pub async fn a_cut_at_an_answer_cuts_nothing(store: Arc<dyn ChatStore>) {
     let turns = turns(&store).await;
-    let mut again = sample::send(&turns[0].caller, turns[0].conversation, "");
-    again.input.clear();
-    again.cut_from = Some(turns[2].answer);
-    sample::opened(&*store, &again).await;
-    assert_eq!(sample::texts(&*store, again.conversation).await.len(), 5);
-    assert_eq!(store.find_leg(turns[2].leg).await.unwrap(), None);
-    assert!(store.find_leg(turns[1].leg).await.unwrap().is_some());
+    let coming = sample::send(&turns[0].caller, turns[0].conversation, "and now?");
+    sample::opened(&*store, &coming).await;
+    for from in [turns[1].answer, turns[2].answer, coming.answer] {
+        let before = sample::texts(&*store, turns[0].conversation).await;
+        let mut open = sample::send(&turns[0].caller, turns[0].conversation, "more");
+        open.cut_from = Some(from);
+        let leg = sample::opened(&*store, &open).await;
+        assert_eq!(leg.dropped, []);
+        let after = sample::texts(&*store, turns[0].conversation).await;
+        assert_eq!(after[..before.len()], before);
+        assert_eq!(after.len(), before.len() + 1);
+    }
+    for open in turns.iter().chain([&coming]) {
+        assert!(store.find_leg(open.leg).await.unwrap().is_some());
+    }
+}
+
+/// A message that a person did not write begins no cut either when it was an input.
+pub async fn a_cut_at_an_input_of_another_role_cuts_nothing(store: Arc<dyn ChatStore>) {
+    let owner = sample::owner();
+    let id = sample::conversation_id();
+    let mut first = sample::send(&owner, id, "be brief");
+    first.input[0].role = Role::System;
+    sample::opened(&*store, &first).await;
+    let mut more = sample::send(&owner, id, "question");
+    more.cut_from = Some(first.input[0].id);
+    sample::opened(&*store, &more).await;
+    assert_eq!(sample::texts(&*store, id).await.len(), 2);
+    assert!(store.find_leg(first.leg).await.unwrap().is_some());
+}
+
+/// An edit of an answer, stored or still to come, is refused: its id is taken, and nothing is deleted.
+pub async fn an_edit_may_not_take_an_answers_id(store: Arc<dyn ChatStore>) {
+    let turns = turns(&store).await;
+    let coming = sample::send(&turns[0].caller, turns[0].conversation, "and now?");
+    let leg = sample::opened(&*store, &coming).await;
+    let before = sample::texts(&*store, turns[0].conversation).await;
+    for answer in [turns[1].answer, turns[2].answer, coming.answer] {
+        let mut edit = sample::send(&turns[0].caller, turns[0].conversation, "edited");
+        edit.cut_from = Some(answer);
+        edit.input[0].id = answer;
+        assert_eq!(
+            store.open_leg(edit).await.unwrap(),
+            Opened::Refused(Refusal::MessageTaken)
+        );
+    }
+    assert_eq!(sample::texts(&*store, turns[0].conversation).await, before);
+    let close = sample::close(&coming, &leg, "whole");
+    assert_eq!(store.close_leg(close).await.unwrap(), Closed::Done);
 }
 
 /// A cut deletes the runs that wrote the deleted messages, with legs and seals, and keeps the others.

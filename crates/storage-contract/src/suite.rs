@@ -80,7 +80,9 @@ macro_rules! chat_contract {
         );
         $crate::behaviours!(cuts, $fresh:
             a_cut_deletes_from_the_named_message_on,
-            a_cut_may_begin_at_an_answer,
+            a_cut_at_an_answer_cuts_nothing,
+            a_cut_at_an_input_of_another_role_cuts_nothing,
+            an_edit_may_not_take_an_answers_id,
             a_cut_deletes_runs_legs_and_seals,
             a_cut_drops_open_legs,
             a_cut_keeps_an_earlier_open_leg,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chat_core::{
     conversation::{Conversation, NewConversation},
     id::{ConversationId, LegId, MessageId, NodeId},
-    message::NewMessage,
+    message::{NewMessage, Role},
     ports::{DroppedLeg, FreshLeg, LegRef, OpenLeg, Opened, Policy, Predecessor, Refusal},
     run::RunStatus,
 };
@@ -32,7 +32,7 @@ pub(crate) fn open_leg(writing: &Writing<'_>, open: &OpenLeg) -> Result<Opened, 
         return Ok(Opened::Refused(Refusal::Forbidden));
     }
     let cut = match open.cut_from {
-        Some(from) => seq_of(connection, open.conversation, from)?,
+        Some(from) => cut_place(connection, open.conversation, from)?,
         None => None,
     };
     let refused = match (&found, &open.create) {
@@ -195,16 +195,20 @@ fn find(connection: &Connection, id: ConversationId) -> Result<Option<Found>, Fa
         .transpose()
 }
 
-fn seq_of(
+/// Where a cut that names this message begins: at a person's message of the conversation, and at no other.
+fn cut_place(
     connection: &Connection,
     conversation: ConversationId,
     message: MessageId,
 ) -> Result<Option<u64>, Failure> {
     connection
-        .prepare_cached("SELECT seq FROM message WHERE id = ?1 AND conversation = ?2")?
-        .query_and_then([message.bytes(), conversation.bytes()], |row| {
-            rows::unsigned(row, 0)
-        })?
+        .prepare_cached(
+            "SELECT seq FROM message WHERE id = ?1 AND conversation = ?2 AND role = ?3",
+        )?
+        .query_and_then(
+            params![message.bytes(), conversation.bytes(), Role::User.as_str()],
+            |row| rows::unsigned(row, 0),
+        )?
         .next()
         .transpose()
 }

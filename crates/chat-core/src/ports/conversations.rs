@@ -33,7 +33,10 @@ pub trait Conversations: Send + Sync {
     ///
     /// A cut deletes messages at or after the named one by sequence, the runs that wrote or were to write them, their
     /// legs, logs and seals, and gives the legs that were open as [`FreshLeg::dropped`]; a later write of such a leg
-    /// is refused as lost. A `cut_from` that names no message of this conversation cuts nothing.
+    /// is refused as lost. A cut begins at a person's message: a `cut_from` that names no message of this
+    /// conversation, or one whose role is not [`Role::User`](crate::message::Role::User), or an answer that is still to
+    /// come, cuts nothing. So an input message that asks for its own id to be cut, and names an answer, is
+    /// [`Refusal::MessageTaken`].
     async fn open_leg(&self, open: OpenLeg) -> Result<Opened, StoreError>;
 
     /// The conversation with this id, or `None`.
@@ -74,7 +77,7 @@ pub struct OpenLeg {
     pub caller: Owner,
     /// What to make it of if it is not there; `None` refuses.
     pub create: Option<NewConversation>,
-    /// Deletes from this message on, first: an edit.
+    /// Deletes from this message of a person on, first: an edit. Cuts nothing when it names anything else.
     pub cut_from: Option<MessageId>,
     /// Messages to append, in order.
     pub input: Vec<NewMessage>,

@@ -11,7 +11,7 @@ use crate::{
     conversation::{Conversation, Origin},
     event::RunEvent,
     id::{ConversationId, LegId, MessageId, NodeId, RunId},
-    message::Message,
+    message::{Message, Role},
     ports::{
         Checkpoint, CloseLeg, Closed, Conversations, Deleted, DroppedLeg, FreshLeg, HistoryCursor,
         HistoryPage, HistoryQuery, IdempotencyKey, LegRef, LogBatch, MessagePage, MessageQuery,
@@ -285,7 +285,7 @@ impl State {
             id: answer.id,
             conversation: leg.conversation,
             seq: leg.message_seq,
-            role: crate::message::Role::Assistant,
+            role: Role::Assistant,
             created_at_ms: answer.created_at_ms,
             body: crate::message::MessageBody::default(),
         });
@@ -304,6 +304,7 @@ impl Conversations for MemoryStore {
         let cut = open
             .cut_from
             .and_then(|id| state.message_of(open.conversation, id))
+            .filter(|message| message.role == Role::User)
             .map(|message| message.seq);
         if let Some(refusal) = state.refuses(&open, cut) {
             return Ok(Opened::Refused(refusal));

@@ -196,7 +196,9 @@ impl Check {
             && !places.is_empty()
         {
             let seq = *cut.get(&places);
-            cut_seq = Some(seq);
+            // A cut that names an answer cuts nothing.
+            let text = &self.model.messages[&(id, seq)];
+            cut_seq = text.starts_with("question ").then_some(seq);
             open.cut_from = Some(self.message_id(id, seq).await);
         }
         if refuse {
