@@ -239,6 +239,39 @@ async fn a_repeat_with_the_same_key_gives_the_same_stream() {
 }
 
 #[tokio::test]
+async fn a_key_of_another_chat_or_of_a_message_that_is_gone_is_refused() {
+    let skein = Skein::start();
+    let ann = skein.guest().await;
+    let send = |chat: &str, message: &str| {
+        let body = send_body(chat, message, "One. [[mock: tokens=2]]").to_string();
+        let ask = Ask::post("/api/chat", body).header("idempotency-key", "k");
+        let ann = ann.clone();
+        async move { ann.ask(ask).await }
+    };
+    let (chat, other, message) = (new_id(), new_id(), new_id());
+    EventStream::new(send(&chat, &message).await).finish().await;
+    let refused = async |chat: &str| {
+        let answer = send(chat, &new_id()).await;
+        assert_eq!(answer.status(), 400, "[W61]");
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(body["code"], "bad_request:api");
+        let cause = body["cause"].as_str().unwrap();
+        assert!(cause.starts_with("Idempotency-Key: "), "{cause}");
+    };
+    refused(&other).await;
+    let there = ann
+        .ask(Ask::get(format!("/api/chat/{other}/stream")))
+        .await
+        .status();
+    assert_eq!(there, 404, "nothing was made");
+
+    let edited = ann.say_as(&chat, &message, "Uno. [[mock: tokens=2]]").await;
+    edited.finish().await;
+    refused(&chat).await;
+    assert_eq!(ann.messages(&chat).await.len(), 2);
+}
+
+#[tokio::test]
 async fn thoughts_are_told_apart_from_the_answer() {
     let skein = Skein::start();
     let ann = skein.guest().await;

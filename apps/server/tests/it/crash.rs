@@ -8,10 +8,10 @@ use crate::support::{EventStream, Frame, Person, Process, answer_text, new_id, s
 
 const ROUNDS: u32 = 20;
 /// The answer would take this long.
-const ANSWER: &str = "Count. [[mock: tokens=400 pace_ms=4]]";
-const ANSWER_MS: u64 = 1_600;
-/// What was shown so long before the end must be there. The log is written every 50 ms; a busy disk gets the rest.
-const DURABLE: Duration = Duration::from_millis(200);
+const ANSWER: &str = "Count. [[mock: tokens=400 pace_ms=6]]";
+const ANSWER_MS: u64 = 2_400;
+/// What was shown so long before the end must be there. The log is written every 50 ms; a busy machine gets tenfold.
+const DURABLE: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_survives_being_killed_at_any_moment() {
@@ -26,7 +26,7 @@ async fn what_was_acknowledged_survives_being_killed_at_any_moment() {
 
     let mut skein = Process::start(dir.path(), &settings);
     let mut ann = Person::guest(skein.address).await;
-    let mut partial = 0;
+    let (mut partial, mut all_shown, mut all_due, mut all_kept) = (0, 0, 0, 0);
     for round in 1..=ROUNDS {
         let what = format!("round {round} with SKEIN_CRASH_SEED={seed}");
         let (chat, question) = (new_id(), new_id());
@@ -54,6 +54,9 @@ async fn what_was_acknowledged_survives_being_killed_at_any_moment() {
             "{what}: kept {kept:?} and not {due:?}"
         );
         partial += u32::from(!kept.is_empty());
+        all_shown += shown.len();
+        all_due += due.len();
+        all_kept += kept.len();
         if let Some(message) = messages.get(1) {
             assert_eq!(message["id"], answer, "{what}");
             assert_eq!(message["metadata"]["status"], "failed", "{what}");
@@ -108,6 +111,11 @@ async fn what_was_acknowledged_survives_being_killed_at_any_moment() {
         20
     );
     println!("{partial} of {ROUNDS} rounds kept a part of the answer");
+    println!("of {all_shown} characters shown {all_due} had to be kept, and {all_kept} were");
+    assert!(
+        all_due * 3 >= all_shown,
+        "too little had to be kept: {all_due} of {all_shown}"
+    );
     assert!(partial >= ROUNDS / 4, "the moments were none in mid-answer");
     assert_eq!(skein.terminate(), Some(0));
 }

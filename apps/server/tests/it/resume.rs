@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::timeout;
 
-use crate::support::{Ask, EventStream, Skein, new_id};
+use crate::support::{Ask, EventStream, RawConnection, SOON, Skein, new_id};
 
 #[tokio::test]
 async fn a_replay_while_the_answer_runs_is_the_first_stream_for_any_number_of_readers() {
@@ -185,7 +186,7 @@ async fn a_second_window_waits_for_the_next_answer() {
     let waiting = ann.ask(Ask::get(wait.as_str()));
     tokio::pin!(waiting);
     // It is not answered before there is an answer [W65].
-    let held = tokio::time::timeout(Duration::from_millis(300), &mut waiting).await;
+    let held = timeout(Duration::from_millis(300), &mut waiting).await;
     assert!(held.is_err());
     let send = ann.say(&chat, "And? [[mock: tokens=30 pace_ms=10]]").await;
     let followed = EventStream::new(waiting.await);
@@ -203,14 +204,15 @@ async fn a_second_window_s_wait_ends_with_the_chat() {
     let chat = new_id();
     ann.talk(&chat, "Hello. [[mock: tokens=2]]").await;
     let waiting = ann.ask(Ask::get(format!("/api/chat/{chat}/stream?wait=1")));
-    let delete = async {
-        // The wait is on its way first; what it is answered does not hang on it.
-        tokio::task::yield_now().await;
-        let ask = Ask::new("DELETE", format!("/api/chat?id={chat}"));
-        assert_eq!(ann.ask(ask).await.status(), 200);
-    };
-    let (waited, ()) = tokio::join!(waiting, delete);
-    assert!([404, 204].contains(&waited.status().as_u16()), "{waited:?}");
+    tokio::pin!(waiting);
+    // It is held while the chat is there.
+    let held = timeout(Duration::from_millis(300), &mut waiting).await;
+    assert!(held.is_err(), "{held:?}");
+    let ask = Ask::new("DELETE", format!("/api/chat?id={chat}"));
+    assert_eq!(ann.ask(ask).await.status(), 200);
+    // Long before the 25 s are over that a wait in vain lasts.
+    let waited = timeout(SOON, waiting).await.unwrap();
+    assert_eq!(waited.status(), 404);
 }
 
 #[tokio::test]
@@ -226,4 +228,44 @@ async fn head_tells_the_head_of_a_stream() {
     assert_eq!(head.status(), 200);
     assert_eq!(head.headers()["content-type"], "text/event-stream");
     assert_eq!(head.text().await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn head_of_a_stream_that_goes_on_ends_at_once_and_leaves_the_connection_usable() {
+    let skein = Skein::start();
+    let ann = skein.guest().await;
+    let chat = new_id();
+    let mut first = ann
+        .say(&chat, "Count. [[mock: tokens=5000 pace_ms=10]]")
+        .await;
+    first.first_text().await;
+    let mut connection = RawConnection::to(skein.address).await;
+    for path in [
+        format!("/api/chat/{chat}/stream"),
+        format!("/api/chat/{chat}/stream?wait=1"),
+    ] {
+        let request = format!(
+            "HEAD {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\n\r\n",
+            ann.token
+        );
+        connection.write(request.as_bytes()).await;
+        let head = timeout(SOON, connection.read_head()).await.unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(
+            head.contains("content-type: text/event-stream\r\n"),
+            "{head}"
+        );
+        assert!(head.ends_with("\r\n\r\n"), "there is no body: {head}");
+        // What comes next is the next request's answer, and nothing of the stream.
+        connection
+            .write(b"GET /health HTTP/1.1\r\nhost: a\r\n\r\n")
+            .await;
+        let answer = timeout(SOON, connection.read()).await.unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with("{\"status\":\"ok\"}"), "{answer}");
+    }
+    assert_eq!(skein.llm.stats().open_streams, 1, "the answer still runs");
+    assert!(ann.stop(&chat).await);
+    first.finish().await;
 }
