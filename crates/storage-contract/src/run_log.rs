@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat_core::{
     event::RunEvent,
     id::LegId,
-    ports::{Closed, OpenLeg},
+    ports::{Closed, OpenLeg, StoreError},
 };
 use tokio::task::JoinSet;
 
@@ -98,6 +98,37 @@ pub async fn a_repeated_batch_is_taken_as_done(store: Arc<dyn ChatStore>) {
     assert_eq!(read(&store, leg, 0, 10).await, sample::deltas(1..=7));
 }
 
+/// A batch that leaves a gap in its leg's log is refused for good, and its whole append with it.
+pub async fn a_gap_is_refused_and_the_whole_append_with_it(store: Arc<dyn ChatStore>) {
+    let (good, new, begun) = (
+        open(&store).await.leg,
+        open(&store).await.leg,
+        open(&store).await.leg,
+    );
+    append(&store, begun, &sample::deltas(1..=3)).await;
+    let at = |leg, numbers| sample::batch(leg, &sample::deltas(numbers));
+    for gap in [
+        vec![at(new, 2..=3)],
+        vec![at(begun, 5..=6)],
+        vec![at(new, 1..=2), at(new, 4..=5)],
+        vec![at(begun, 1..=3), at(begun, 4..=4), at(begun, 6..=6)],
+    ] {
+        let mut batches = vec![at(good, 1..=2)];
+        batches.extend(gap);
+        batches.push(at(good, 3..=3));
+        let refused = store.append(batches).await;
+        assert!(matches!(refused, Err(StoreError::Fatal(_))), "{refused:?}");
+        assert_eq!(read(&store, good, 0, 10).await, []);
+        assert_eq!(read(&store, new, 0, 10).await, []);
+        assert_eq!(read(&store, begun, 0, 10).await, sample::deltas(1..=3));
+    }
+    // What was refused leaves nothing behind that a proper append would meet.
+    for (leg, first) in [(good, 1), (new, 1), (begun, 4)] {
+        append(&store, leg, &sample::deltas(first..=6)).await;
+        assert_eq!(read(&store, leg, 0, 10).await, sample::deltas(1..=6));
+    }
+}
+
 /// A batch of a closed, deleted or unknown leg is dropped, and the others of its append are not.
 pub async fn a_batch_of_a_closed_or_deleted_leg_is_dropped(store: Arc<dyn ChatStore>) {
     let closed = open(&store).await;
@@ -111,10 +142,12 @@ pub async fn a_batch_of_a_closed_or_deleted_leg_is_dropped(store: Arc<dyn ChatSt
     let unknown = LegId::new(sample::uuid());
     let alive = open(&store).await.leg;
     let late = sample::deltas(1..=3);
-    let batches = [closed.leg, deleted.leg, unknown, alive]
-        .iter()
-        .map(|leg| sample::batch(*leg, &late))
-        .collect();
+    let mut batches = vec![sample::batch(alive, &late)];
+    for leg in [closed.leg, deleted.leg, unknown] {
+        batches.push(sample::batch(leg, &late));
+        // No gap is looked for where nothing is kept.
+        batches.push(sample::batch(leg, &sample::deltas(9..=9)));
+    }
     store.append(batches).await.unwrap();
     assert_eq!(read(&store, alive, 0, 10).await, late);
     assert_eq!(

@@ -141,6 +141,7 @@ macro_rules! chat_contract {
             an_append_holds_several_legs,
             an_append_may_hold_several_batches_of_a_leg,
             a_repeated_batch_is_taken_as_done,
+            a_gap_is_refused_and_the_whole_append_with_it,
             a_batch_of_a_closed_or_deleted_leg_is_dropped,
             a_closed_leg_is_read_from_its_seal,
             a_close_leaves_the_other_legs_logs,

@@ -10,7 +10,9 @@ use crate::{event::RunEvent, id::LegId};
 pub trait RunLog: Send + Sync {
     /// Appends events of several legs, durable, in one go: all or none.
     ///
-    /// Within a leg batches come in order and without a gap. A batch that was appended before (same leg, same first
+    /// Within a leg batches come in order and without a gap: the first begins at 1. One that leaves a gap in the log of
+    /// an open leg is [`StoreError::Fatal`], and nothing of the whole append is stored, other legs' batches neither:
+    /// repeat it without that leg. A batch that was appended before (same leg, same first
     /// number) is taken as done. A batch of a leg that is closed or deleted is dropped without a word: its events are
     /// in the seal.
     async fn append(&self, batches: Vec<LogBatch>) -> Result<(), StoreError>;

@@ -83,6 +83,15 @@ struct LegRow {
     seal: Option<Vec<u8>>,
 }
 
+/// An append that the contract forbids.
+#[derive(Debug, thiserror::Error)]
+#[error("a batch of leg {leg} begins at {first}, which leaves a gap: its log goes on at {next}")]
+struct Gap {
+    leg: LegId,
+    first: u32,
+    next: u32,
+}
+
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
@@ -264,6 +273,12 @@ impl State {
             self.keys.insert(key, first);
         }
         fresh
+    }
+
+    fn open_row(&mut self, leg: LegId) -> Option<&mut LegRow> {
+        self.legs
+            .get_mut(&leg)
+            .filter(|row| row.leg.closed_at_ms.is_none())
     }
 
     fn snapshot(&self, row: &LegRow) -> Leg {
@@ -539,13 +554,33 @@ fn open_with(state: &State, leg: LegId, epoch: u64) -> Option<Leg> {
 impl RunLog for MemoryStore {
     async fn append(&self, batches: Vec<LogBatch>) -> Result<(), StoreError> {
         let mut state = self.lock();
-        for batch in batches {
-            if let Some(row) = state.legs.get_mut(&batch.leg)
-                && row.leg.closed_at_ms.is_none()
-                && !row.log.contains_key(&batch.first)
-            {
+        // All are checked before the first is stored, since a refused append stores nothing.
+        let mut next: HashMap<LegId, u32> = HashMap::new();
+        for batch in &batches {
+            let Some(row) = state.open_row(batch.leg) else {
+                continue;
+            };
+            let next = next.entry(batch.leg).or_insert_with(|| {
                 row.log
-                    .extend(batch.events.iter().map(|event| (event.n, event.clone())));
+                    .last_key_value()
+                    .map_or(1, |(last, _)| last.saturating_add(1))
+            });
+            if batch.first > *next {
+                return Err(StoreError::Fatal(Box::new(Gap {
+                    leg: batch.leg,
+                    first: batch.first,
+                    next: *next,
+                })));
+            }
+            let length = u32::try_from(batch.events.len()).unwrap_or(u32::MAX);
+            *next = batch.first.saturating_add(length).max(*next);
+        }
+        for batch in batches {
+            let Some(row) = state.open_row(batch.leg) else {
+                continue;
+            };
+            for event in batch.events.iter() {
+                row.log.entry(event.n).or_insert_with(|| event.clone());
             }
         }
         Ok(())

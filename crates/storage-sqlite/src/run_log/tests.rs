@@ -104,30 +104,6 @@ fn a_batch_that_was_appended_in_part_is_appended_in_its_rest() {
 }
 
 #[test]
-fn a_gap_is_refused_and_the_whole_append_with_it() {
-    storage_contract::run(async {
-        let (store, _guard) = fresh().await;
-        let (good, bad) = (open(&store).await.leg, open(&store).await.leg);
-        store
-            .append(vec![
-                sample::batch(good, &sample::deltas(1..=2)),
-                sample::batch(bad, &sample::deltas(2..=3)),
-            ])
-            .await
-            .unwrap_err();
-        assert_eq!(store.read(good, 0, 10).await.unwrap(), []);
-        store
-            .append(vec![sample::batch(good, &sample::deltas(1..=2))])
-            .await
-            .unwrap();
-        assert_eq!(
-            store.read(good, 0, 10).await.unwrap(),
-            sample::deltas(1..=2)
-        );
-    });
-}
-
-#[test]
 fn a_row_that_is_cut_short_is_an_error() {
     let batch = Encoded::new(sample::batch(
         LegId::new(sample::uuid()),
