@@ -16,17 +16,27 @@ use crate::{
     writer::Writing,
 };
 
+/// The query of legs with what [`rows::leg`] reads, from a leg `l` and its run `r` on.
+macro_rules! select_legs {
+    ($from:literal) => {
+        concat!(
+            "SELECT l.id, r.id, l.idx, r.conversation, r.answer, r.answer_seq, l.node, l.epoch,
+                    l.opened_at, l.settings, l.echo, r.status, r.error, l.closed_at
+             ",
+            $from
+        )
+    };
+}
+
 #[async_trait]
 impl Runs for SqliteStore {
     async fn find_leg(&self, id: LegId) -> Result<Option<Leg>, StoreError> {
         self.query(move |connection| {
             connection
-                .prepare_cached(
-                    "SELECT l.id, r.id, l.idx, r.conversation, r.answer, r.answer_seq, l.node, l.epoch,
-                            l.opened_at, l.settings, l.echo, r.status, r.error, l.closed_at
-                     FROM leg l JOIN run r ON r.key = l.run
-                     WHERE l.id = ?1",
-                )?
+                .prepare_cached(select_legs!(
+                    "FROM leg l JOIN run r ON r.key = l.run
+                     WHERE l.id = ?1"
+                ))?
                 .query_and_then([id.bytes()], rows::leg)?
                 .next()
                 .transpose()
@@ -37,13 +47,11 @@ impl Runs for SqliteStore {
     async fn newest_leg(&self, conversation: ConversationId) -> Result<Option<Leg>, StoreError> {
         self.query(move |connection| {
             connection
-                .prepare_cached(
-                    "SELECT l.id, r.id, l.idx, r.conversation, r.answer, r.answer_seq, l.node, l.epoch,
-                            l.opened_at, l.settings, l.echo, r.status, r.error, l.closed_at
-                     FROM run r JOIN leg l ON l.run = r.key
+                .prepare_cached(select_legs!(
+                    "FROM run r JOIN leg l ON l.run = r.key
                      WHERE r.conversation = ?1
-                     ORDER BY r.answer_seq DESC, l.idx DESC LIMIT 1",
-                )?
+                     ORDER BY r.answer_seq DESC, l.idx DESC LIMIT 1"
+                ))?
                 .query_and_then([conversation.bytes()], rows::leg)?
                 .next()
                 .transpose()
@@ -73,13 +81,11 @@ impl Runs for SqliteStore {
         let alive = alive.to_vec();
         self.query(move |connection| {
             connection
-                .prepare_cached(
-                    "SELECT l.id, r.id, l.idx, r.conversation, r.answer, r.answer_seq, l.node, l.epoch,
-                            l.opened_at, l.settings, l.echo, r.status, r.error, l.closed_at
-                     FROM leg l JOIN run r ON r.key = l.run
+                .prepare_cached(select_legs!(
+                    "FROM leg l JOIN run r ON r.key = l.run
                      WHERE l.closed_at IS NULL
-                     ORDER BY l.opened_at, l.key",
-                )?
+                     ORDER BY l.opened_at, l.key"
+                ))?
                 .query_and_then([], rows::leg)?
                 // A list of nodes cannot be bound to one parameter, and open legs are few.
                 .filter(|leg| !matches!(leg, Ok(leg) if alive.contains(&leg.node)))
