@@ -16,14 +16,21 @@ use crate::{
     run::{Leg, RunError, RunStatus},
 };
 
-/// Closes every orphan and gives how many there were.
+/// Closes every orphan that can be closed and gives how many.
 pub(super) async fn recover(shared: &Arc<Shared>) -> Result<usize, EngineError> {
     let orphans = shared.ports.runs.list_orphans(&[shared.node]).await?;
-    let count = orphans.len();
+    let mut closed = 0;
     for leg in orphans {
-        close_orphan(shared, leg).await?;
+        let id = leg.id;
+        match close_orphan(shared, leg).await {
+            Ok(()) => closed += 1,
+            // One leg that cannot be read must not keep the server down; it stays as it is.
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, leg = %id, "an orphan cannot be closed");
+            }
+        }
     }
-    Ok(count)
+    Ok(closed)
 }
 
 async fn close_orphan(shared: &Arc<Shared>, leg: Leg) -> Result<(), EngineError> {
