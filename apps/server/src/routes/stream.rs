@@ -59,7 +59,9 @@ pub async fn resume(
     if request.method() == Method::HEAD {
         // The framework would read a stream to its end to throw it away.
         return Ok(match newest {
-            Some(_) => head().finish(),
+            Some(leg) => head()
+                .insert_header((MESSAGE_ID, leg.message.to_string()))
+                .finish(),
             None => HttpResponse::NoContent().finish(),
         });
     }

@@ -7,9 +7,11 @@ use mock_llm::MockLlm;
 use crate::support::{EventStream, Frame, Person, Process, answer_text, new_id, seed};
 
 const ROUNDS: u32 = 20;
-/// The answer would take this long.
-const ANSWER: &str = "Count. [[mock: tokens=400 pace_ms=6]]";
-const ANSWER_MS: u64 = 2_400;
+const TOKENS: u32 = 600;
+/// The answer would take 3.6 s.
+const ANSWER: &str = "Count. [[mock: tokens=600 pace_ms=6]]";
+/// The process is killed within this time: long before the answer's end, also by a machine that is late.
+const KILLED_WITHIN_MS: u64 = 2_400;
 /// What was shown so long before the end must be there. The log is written every 50 ms; a busy machine gets tenfold.
 const DURABLE: Duration = Duration::from_millis(500);
 
@@ -21,7 +23,7 @@ async fn what_was_acknowledged_survives_being_killed_at_any_moment() {
     let base = llm.base_url();
     let settings = [("OPENAI_BASE_URL", base.as_str()), ("SKEIN_TITLES", "off")];
     let dir = tempfile::tempdir().unwrap();
-    let whole: Vec<String> = (0..400).map(|n| format!("tok{n}")).collect();
+    let whole: Vec<String> = (0..TOKENS).map(|n| format!("tok{n}")).collect();
     let whole = whole.join(" ");
 
     let mut skein = Process::start(dir.path(), &settings);
@@ -32,7 +34,7 @@ async fn what_was_acknowledged_survives_being_killed_at_any_moment() {
         let (chat, question) = (new_id(), new_id());
         let stream = ann.say_as(&chat, &question, ANSWER).await;
         let answer = stream.answer_id();
-        let after = Duration::from_millis(chance() % ANSWER_MS);
+        let after = Duration::from_millis(chance() % KILLED_WITHIN_MS);
         let (seen, killed) = read_until_killed(stream, skein, after).await;
 
         skein = Process::start(dir.path(), &settings);
