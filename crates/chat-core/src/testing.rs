@@ -4,6 +4,8 @@
 //! For tests of whatever is built on the engine. The memory store passes the same `storage-contract` suite as the
 //! others.
 
+use crate::run::LegSettings;
+
 mod chance;
 mod memory;
 mod model;
@@ -11,3 +13,17 @@ mod model;
 pub use chance::{CountingIds, ManualClock};
 pub use memory::MemoryStore;
 pub use model::{Line, ScriptedModel};
+
+/// Settings of a leg that the scripted model answers: a small window, no system prompt, no tools.
+pub fn settings() -> LegSettings {
+    LegSettings {
+        model: "scripted".to_owned(),
+        window: 8_000,
+        prompt_budget: 4_000,
+        max_output: None,
+        encoding: "o200k_base".to_owned(),
+        system: None,
+        tools: Vec::new(),
+        max_steps: 5,
+    }
+}

@@ -7,8 +7,7 @@ use chat_core::{
     id::{ConversationId, MessageId},
     message::PartContent,
     ports::{LocalSignals, Policy},
-    run::LegSettings,
-    testing::{CountingIds, Line, ManualClock, MemoryStore, ScriptedModel},
+    testing::{CountingIds, Line, ManualClock, MemoryStore, ScriptedModel, settings},
 };
 use dialects::ai_sdk::AiSdkEncoder;
 use futures_util::StreamExt as _;
@@ -53,16 +52,7 @@ fn send() -> Send {
             }],
         },
         policy: Policy::Replace,
-        settings: LegSettings {
-            model: "scripted".to_owned(),
-            window: 8_000,
-            prompt_budget: 4_000,
-            max_output: None,
-            encoding: "o200k_base".to_owned(),
-            system: None,
-            tools: Vec::new(),
-            max_steps: 5,
-        },
+        settings: settings(),
         echo: None,
         key: None,
     }

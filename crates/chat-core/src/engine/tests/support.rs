@@ -23,8 +23,8 @@ use crate::{
         Checkpoint, CloseLeg, Closed, LocalSignals, LogBatch, Model, Policy, RunLog, Runs,
         StopAsked, StoreError, Tool, Wanted,
     },
-    run::{Leg, LegSettings, Outcome, RunError},
-    testing::{CountingIds, Line, ManualClock, MemoryStore, ScriptedModel},
+    run::{Leg, Outcome, RunError},
+    testing::{CountingIds, Line, ManualClock, MemoryStore, ScriptedModel, settings},
 };
 
 /// An engine over a memory store and a scripted model, on the runtime that it is made on.
@@ -263,16 +263,7 @@ pub(super) fn message(owner: &Owner, conversation: ConversationId, id: u128, tex
             }],
         },
         policy: Policy::Replace,
-        settings: LegSettings {
-            model: "scripted".to_owned(),
-            window: 8_000,
-            prompt_budget: 4_000,
-            max_output: None,
-            encoding: "o200k_base".to_owned(),
-            system: None,
-            tools: Vec::new(),
-            max_steps: 5,
-        },
+        settings: settings(),
         echo: None,
         key: None,
     }
