@@ -97,14 +97,6 @@ impl Fault {
         self
     }
 
-    /// The kind of an AI SDK error, if it is one.
-    pub const fn kind(&self) -> Option<ErrorKind> {
-        match &self.shape {
-            Shape::AiSdk { error, .. } => Some(error.kind),
-            Shape::TooLarge(_) => None,
-        }
-    }
-
     /// What the log is told, once.
     pub fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.cause

@@ -42,8 +42,8 @@ use crate::{
     access::{Action, Owner, allowed},
     conversation::Conversation,
     error::EngineError,
-    id::{ConversationId, LegId, MessageId, NodeId},
-    message::{Call, Message, MessageStatus, ToolResult},
+    id::{ConversationId, LegId, NodeId},
+    message::{Call, MessageStatus, ToolResult},
     ports::{
         Clock, Conversations, Deleted, HistoryPage, HistoryQuery, IdSource, MessagePage,
         MessageQuery, Messages, Model, RunLog, Runs, SearchHit, SearchQuery, Signal, Signals, Tool,
@@ -344,21 +344,6 @@ impl Engine {
         page.messages
             .retain(|message| message.body.status != MessageStatus::InProgress);
         Ok(page)
-    }
-
-    /// The stored message with this id, if the caller may read its conversation.
-    pub async fn message(&self, caller: &Owner, id: MessageId) -> Result<Message, EngineError> {
-        let missing = EngineError::NotFound { what: "message" };
-        let message = self
-            .0
-            .ports
-            .messages
-            .find_message(id)
-            .await?
-            .ok_or(missing)?;
-        self.checked(caller, message.conversation, Action::Read)
-            .await?;
-        Ok(message)
     }
 
     /// The owner's own messages that hold every word of the text, newest first.

@@ -38,7 +38,6 @@ pub(super) async fn work(
     shared: &Shared,
     live: &Arc<LiveLeg>,
     model: &dyn Model,
-    prior: Vec<Part>,
     title: Option<oneshot::Receiver<String>>,
     alone: Option<Message>,
 ) {
@@ -48,14 +47,13 @@ pub(super) async fn work(
     };
     let mut task = Task {
         alone: alone.and_then(costs),
-        writer: Writer::new(shared, live, prior),
+        writer: Writer::new(shared, live, Vec::new()),
         title,
         deadline: Instant::now() + shared.settings.max_leg,
         prompt_tokens: 0,
         held: None,
     };
-    let end = task.answer(model).await;
-    let end = match end {
+    let end = match task.answer(model).await {
         Ok(end) | Err(Halt::End(end)) => end,
         Err(Halt::Lost) => End::CANCELLED,
     };
@@ -146,13 +144,18 @@ impl Task<'_> {
             self.prompt_tokens = self.prompt_tokens.saturating_add(step_tokens);
             let step = self.step(model, request.clone()).await?;
             let number = self.writer.fold().steps().saturating_sub(1);
-            // What the calls gave belongs to the step that made them, and is told before the step is over.
-            let outputs = match step.reason {
-                FinishReason::ToolCalls => self.run_tools(&step.calls).await?,
+            let end = match step.reason {
+                FinishReason::Stop => Some(End::COMPLETED),
                 // Calls that a limit cut short are not made.
-                FinishReason::Stop | FinishReason::Length | FinishReason::ContentFilter => {
-                    Vec::new()
-                }
+                FinishReason::Length => Some(End::incomplete(RunError::MaxOutputTokens)),
+                FinishReason::ContentFilter => Some(End::incomplete(RunError::ContentFilter)),
+                FinishReason::ToolCalls if step.calls.is_empty() => Some(End::COMPLETED),
+                FinishReason::ToolCalls => None,
+            };
+            // What the calls gave belongs to the step that made them, and is told before the step is over.
+            let outputs = match end {
+                Some(_) => Vec::new(),
+                None => self.run_tools(&step.calls).await?,
             };
             self.writer.push_hidden(
                 EventKind::StepFinished {
@@ -162,12 +165,8 @@ impl Task<'_> {
                 },
                 None,
             );
-            match step.reason {
-                FinishReason::Stop => return Ok(End::COMPLETED),
-                FinishReason::Length => return Ok(End::incomplete(RunError::MaxOutputTokens)),
-                FinishReason::ContentFilter => return Ok(End::incomplete(RunError::ContentFilter)),
-                FinishReason::ToolCalls if step.calls.is_empty() => return Ok(End::COMPLETED),
-                FinishReason::ToolCalls => {}
+            if let Some(end) = end {
+                return Ok(end);
             }
             self.writer.commit().await?;
             if number + 1 >= settings.max_steps {

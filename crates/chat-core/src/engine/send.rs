@@ -216,14 +216,7 @@ fn start(
     };
     let model = Arc::clone(model);
     let task = async move {
-        let work = leg::work(
-            &task_shared,
-            &live,
-            model.as_ref(),
-            Vec::new(),
-            title,
-            alone,
-        );
+        let work = leg::work(&task_shared, &live, model.as_ref(), title, alone);
         if leg::unwind_safe(work).await.is_err() {
             tracing::error!(leg = %live.leg.id, "a leg's task panicked");
             recover::close_live(&task_shared, &live, RunError::Internal).await;
