@@ -85,6 +85,7 @@ impl Accounts {
                 id: UserId::new(self.ids.random()),
                 email: guest_email(now_ms, salt),
                 kind: UserKind::Guest,
+                password: None,
                 at_ms: now_ms,
             };
             match self.users.insert_user(user).await? {

@@ -520,6 +520,7 @@ impl Shared {
                     Signal::LegAdvanced(_)
                     | Signal::SlotTaken(_)
                     | Signal::SlotFreed(_)
+                    | Signal::LegReleased(_)
                     | Signal::Missed,
                 ) => {}
                 None => return,

@@ -79,6 +79,15 @@ id! {
     /// An incarnation of a node: fresh at every start, so that a restarted node is another one.
     NodeId
 }
+id! {
+    /// The id of a pinned exchange, random.
+    PinId
+}
+
+impl NodeId {
+    /// Nobody: the node of a leg that was released for another one to work on.
+    pub const NOBODY: Self = Self::new(Uuid::nil());
+}
 
 #[cfg(test)]
 mod tests {

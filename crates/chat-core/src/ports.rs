@@ -8,6 +8,8 @@ mod chance;
 mod conversations;
 mod messages;
 mod model;
+mod nodes;
+mod notes;
 mod run_log;
 mod runs;
 mod signals;
@@ -23,8 +25,10 @@ pub use model::{
     Model, ModelAnswer, ModelError, ModelErrorKind, ModelEvent, ModelEventKind, ModelRequest,
     PromptCall, PromptItem, ToolSpec,
 };
+pub use nodes::{Beat, Nodes};
+pub use notes::{Notes, Pin, PinScope, Summary};
 pub use run_log::{LogBatch, RunLog};
-pub use runs::{AnswerRecord, Checkpoint, CloseLeg, Closed, Runs, StopAsked};
+pub use runs::{AnswerRecord, Checkpoint, CloseLeg, Closed, Runs, Standing, StopAsked};
 pub use signals::{LocalSignals, Signal, SignalStream, Signals};
 pub use tool::{Tool, ToolCallContext};
 

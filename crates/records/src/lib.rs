@@ -1,11 +1,22 @@
-//! Types and ports of everything that the run engine itself does not call: users, and the secrets we make.
+//! Types and ports of everything that the run engine itself does not call: users, files, documents, the views that
+//! frontends keep of threads, the secrets we make, and moving all of it between stores.
 //!
 //! Both stores implement these ports; routes reach them through use cases and hold no port themselves. This crate does
 //! no I/O. A method of a port is one atomic, durable change, as in [`chat_core::ports`].
 
+mod archive;
+mod documents;
+mod files;
 mod secrets;
+mod thread_views;
 mod users;
 
+pub use archive::{Archive, ConversationRecord, MessageRecord, Put, Rating, UserRecord};
 pub use chat_core::ports::StoreError;
+pub use documents::{DocumentId, DocumentKind, DocumentVersion, Documents, Suggestion};
+pub use files::{ByteStream, FileId, FileRefusal, Files, NewFile, StoredFile};
 pub use secrets::Secrets;
-pub use users::{NewUser, User, UserKind, UserRefusal, Users, email_key};
+pub use thread_views::{ThreadView, ThreadViews};
+pub use users::{
+    NewUser, PasswordHash, User, UserKind, UserRefusal, Users, email_key, exact_email_key,
+};

@@ -16,6 +16,35 @@ pub trait Users: Send + Sync {
 
     /// The user whose e-mail address has this [`email_key`], or `None`.
     async fn find_user_by_email(&self, key: &str) -> Result<Option<User>, StoreError>;
+
+    /// The user's password hash as it was stored, or `None` when there is no such user or it has no password.
+    ///
+    /// It is no field of [`User`], so that it does not travel with one.
+    async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError>;
+}
+
+/// A hash of a password, in the text form that its algorithm writes: `$2b$…` of bcrypt, `$argon2id$…`.
+///
+/// Its `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Wraps the text form.
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text form.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
 }
 
 /// Why a user was not stored.
@@ -47,6 +76,8 @@ pub struct NewUser {
     pub email: String,
     /// Guest or not.
     pub kind: UserKind,
+    /// The hash of the password; `None` for one who has none.
+    pub password: Option<PasswordHash>,
     /// The time, in milliseconds since the Unix epoch.
     pub at_ms: i64,
 }
@@ -80,4 +111,10 @@ impl UserKind {
 /// The form in which an e-mail address is unique: trimmed, in lower case.
 pub fn email_key(email: &str) -> String {
     email.trim().to_lowercase()
+}
+
+/// The form of an e-mail address under which a user is found by its exact spelling only: for users that were imported from
+/// a database where several addresses differed in case.
+pub fn exact_email_key(email: &str) -> String {
+    format!("={email}")
 }

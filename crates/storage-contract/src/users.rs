@@ -80,6 +80,7 @@ fn user(email: &str, kind: UserKind) -> NewUser {
         id: UserId::new(sample::uuid()),
         email: email.to_owned(),
         kind,
+        password: None,
         at_ms: 1_700_000_000_000,
     }
 }

@@ -12,6 +12,7 @@ mod error;
 mod log_index;
 mod messages;
 mod migrate;
+mod nodes;
 mod open;
 mod open_leg;
 mod readers;

@@ -17,11 +17,18 @@ pub(crate) struct Migration {
 }
 
 /// All migrations of this release.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "0001_conversations.sql",
-    sql: include_str!("../../../migrations/sqlite/0001_conversations.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "0001_conversations.sql",
+        sql: include_str!("../../../migrations/sqlite/0001_conversations.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "0002_records.sql",
+        sql: include_str!("../../../migrations/sqlite/0002_records.sql"),
+    },
+];
 
 /// Brings a database to the layout of `migrations`, each step in a transaction of its own with its record.
 ///

@@ -2,10 +2,10 @@ use async_trait::async_trait;
 use chat_core::{
     id::{ConversationId, LegId, MessageId, NodeId},
     message::Role,
-    ports::{AnswerRecord, Checkpoint, CloseLeg, Closed, Runs, StopAsked, StoreError},
+    ports::{AnswerRecord, Checkpoint, CloseLeg, Closed, Runs, Standing, StopAsked, StoreError},
     run::{Leg, RunStatus},
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{
     SqliteStore,
@@ -31,17 +31,7 @@ macro_rules! select_legs {
 #[async_trait]
 impl Runs for SqliteStore {
     async fn find_leg(&self, id: LegId) -> Result<Option<Leg>, StoreError> {
-        self.query(move |connection| {
-            connection
-                .prepare_cached(select_legs!(
-                    "FROM leg l JOIN run r ON r.key = l.run
-                     WHERE l.id = ?1"
-                ))?
-                .query_and_then([id.bytes()], rows::leg)?
-                .next()
-                .transpose()
-        })
-        .await
+        self.query(move |connection| find_leg(connection, id)).await
     }
 
     async fn newest_leg(&self, conversation: ConversationId) -> Result<Option<Leg>, StoreError> {
@@ -93,6 +83,83 @@ impl Runs for SqliteStore {
         })
         .await
     }
+
+    async fn standing(&self, legs: &[LegId]) -> Result<Vec<Standing>, StoreError> {
+        let legs = legs.to_vec();
+        self.query(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT l.closed_at IS NOT NULL, r.status FROM leg l JOIN run r ON r.key = l.run
+                 WHERE l.id = ?1",
+            )?;
+            let mut standing = Vec::with_capacity(legs.len());
+            for leg in legs {
+                let found: Option<(bool, String)> = statement
+                    .query_row([leg.bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()?;
+                standing.push(match found {
+                    None => Standing::Gone,
+                    Some((true, _)) => Standing::Closed,
+                    Some((false, status)) if status == RunStatus::Cancelling.as_str() => {
+                        Standing::Stopping
+                    }
+                    Some((false, _)) => Standing::Open,
+                });
+            }
+            Ok(standing)
+        })
+        .await
+    }
+
+    async fn release_leg(&self, leg: LegId, epoch: u64) -> Result<Closed, StoreError> {
+        self.write(move |writing| {
+            let released = writing
+                .connection
+                .prepare_cached(
+                    "UPDATE leg SET node = ?3 WHERE id = ?1 AND epoch = ?2 AND closed_at IS NULL
+                     AND (SELECT status FROM run WHERE key = leg.run) <> ?4",
+                )?
+                .execute(params![
+                    leg.bytes(),
+                    signed(epoch),
+                    NodeId::NOBODY.bytes(),
+                    RunStatus::Cancelling.as_str(),
+                ])?;
+            Ok(if released == 1 {
+                Closed::Done
+            } else {
+                Closed::Lost
+            })
+        })
+        .await
+    }
+
+    async fn claim_leg(&self, leg: LegId, node: NodeId) -> Result<Option<Leg>, StoreError> {
+        self.write(move |writing| {
+            let connection = writing.connection;
+            let claimed = connection
+                .prepare_cached(
+                    "UPDATE leg SET node = ?2, epoch = epoch + 1
+                     WHERE id = ?1 AND node = ?3 AND closed_at IS NULL",
+                )?
+                .execute(params![leg.bytes(), node.bytes(), NodeId::NOBODY.bytes()])?;
+            if claimed == 0 {
+                return Ok(None);
+            }
+            find_leg(connection, leg)
+        })
+        .await
+    }
+}
+
+fn find_leg(connection: &Connection, id: LegId) -> Result<Option<Leg>, Failure> {
+    connection
+        .prepare_cached(select_legs!(
+            "FROM leg l JOIN run r ON r.key = l.run
+             WHERE l.id = ?1"
+        ))?
+        .query_and_then([id.bytes()], rows::leg)?
+        .next()
+        .transpose()
 }
 
 /// An open leg to write to.

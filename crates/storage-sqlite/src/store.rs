@@ -8,6 +8,7 @@ use crate::{
     error::Failure,
     log_index::LogIndex,
     migrate::{MIGRATIONS, migrate},
+    nodes::Counters,
     open,
     readers::Readers,
     run_log,
@@ -27,6 +28,7 @@ struct Inner {
     readers: Readers,
     writer: Writer,
     log: LogIndex,
+    nodes: Counters,
     _lock: File,
 }
 
@@ -49,6 +51,7 @@ impl SqliteStore {
             readers: Readers::start(readers).map_err(OpenError::Thread)?,
             writer: Writer::start(connection, log.clone()).map_err(OpenError::Thread)?,
             log,
+            nodes: Counters::default(),
             _lock: lock,
         })))
     }
@@ -69,6 +72,11 @@ impl SqliteStore {
         F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
         Ok(self.0.readers.read(query).await?)
+    }
+
+    /// The nodes that work on it.
+    pub(crate) fn nodes(&self) -> &Counters {
+        &self.0.nodes
     }
 
     /// Where the records of open legs are.

@@ -1,7 +1,9 @@
 use async_trait::async_trait;
 use chat_core::id::UserId;
-use records::{NewUser, Secrets, StoreError, User, UserKind, UserRefusal, Users, email_key};
-use rusqlite::{Row, params};
+use records::{
+    NewUser, PasswordHash, Secrets, StoreError, User, UserKind, UserRefusal, Users, email_key,
+};
+use rusqlite::{OptionalExtension as _, Row, params};
 
 use crate::{
     SqliteStore,
@@ -16,7 +18,8 @@ impl Users for SqliteStore {
             let stored = writing
                 .connection
                 .prepare_cached(
-                    "INSERT INTO user (id, email, email_key, kind, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                    "INSERT INTO user (id, email, email_key, kind, created_at, password)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                      ON CONFLICT (email_key) DO NOTHING",
                 )?
                 .execute(params![
@@ -25,6 +28,7 @@ impl Users for SqliteStore {
                     email_key(&user.email),
                     user.kind.as_str(),
                     user.at_ms,
+                    user.password.as_ref().map(PasswordHash::text),
                 ])?;
             if stored == 0 {
                 return Ok(Err(UserRefusal::EmailTaken));
@@ -60,6 +64,17 @@ impl Users for SqliteStore {
                 .query_and_then([key], user)?
                 .next()
                 .transpose()
+        })
+        .await
+    }
+
+    async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError> {
+        self.query(move |connection| {
+            let found: Option<Option<String>> = connection
+                .prepare_cached("SELECT password FROM user WHERE id = ?1")?
+                .query_row([id.bytes()], |row| row.get(0))
+                .optional()?;
+            Ok(found.flatten().map(PasswordHash::new))
         })
         .await
     }

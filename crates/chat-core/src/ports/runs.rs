@@ -37,8 +37,38 @@ pub trait Runs: Send + Sync {
     async fn ask_stop(&self, conversation: ConversationId)
     -> Result<Option<StopAsked>, StoreError>;
 
-    /// Open legs whose node is none of `alive`, oldest first: what a dead node left behind.
+    /// Open legs whose node is none of `alive`, oldest first: what a dead node left behind, and what was released.
     async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError>;
+
+    /// How each of these legs stands, in the order asked.
+    ///
+    /// What a node asks about its own legs with each heartbeat, for a signal may have been missed.
+    async fn standing(&self, legs: &[LegId]) -> Result<Vec<Standing>, StoreError>;
+
+    /// Gives an open leg up for another node to work on: its node is [`NodeId::NOBODY`] from now on.
+    ///
+    /// Answers [`Closed::Lost`] and changes nothing when the leg was closed or deleted, when its run was asked to stop or
+    /// was replaced, or when `epoch` is not its own.
+    async fn release_leg(&self, leg: LegId, epoch: u64) -> Result<Closed, StoreError>;
+
+    /// Takes a released leg over, with its epoch raised by one, and gives it as it is now.
+    ///
+    /// `None` when it is not released, or no longer: when several nodes race for one, exactly one gets it. A later write
+    /// with the earlier epoch is lost.
+    async fn claim_leg(&self, leg: LegId, node: NodeId) -> Result<Option<Leg>, StoreError>;
+}
+
+/// How a leg stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Open, and to be worked on.
+    Open,
+    /// Open, and its run is to stop: someone asked, or a later send took the slot.
+    Stopping,
+    /// Closed.
+    Closed,
+    /// Deleted, or it never was.
+    Gone,
 }
 
 /// What an open leg has come to.

@@ -8,8 +8,14 @@ use crate::{
 };
 
 /// Rings between nodes. A signal is a hint to look at the store, never the truth itself.
+///
+/// Where nodes share a store, its changes ring by themselves on every node: an append of events and a close as
+/// [`Signal::LegAdvanced`], a stop that was asked, a replaced and a deleted leg as [`Signal::StopAsked`], an opened run
+/// as [`Signal::SlotTaken`], its end as [`Signal::SlotFreed`], a released leg as [`Signal::LegReleased`]. The same thing may
+/// ring twice.
 pub trait Signals: Debug + Send + Sync {
-    /// Rings on every node, this one included. Never blocks, never fails: what was missed is found in the store.
+    /// Rings on this node at once, for what changed here. Never blocks, never fails: what was missed is found in the
+    /// store.
     fn ring(&self, signal: Signal);
 
     /// What rings from now on.
@@ -27,6 +33,8 @@ pub enum Signal {
     SlotTaken(ConversationId),
     /// A conversation's slot may be free.
     SlotFreed(ConversationId),
+    /// A leg was given up by its node, for any other to take over.
+    LegReleased(LegId),
     /// Signals may have been missed: look at everything you wait for.
     Missed,
 }

@@ -13,10 +13,11 @@ use crate::{
     id::{ConversationId, LegId, MessageId, NodeId, RunId},
     message::{Message, Role},
     ports::{
-        Checkpoint, CloseLeg, Closed, Conversations, Deleted, DroppedLeg, FreshLeg, HistoryCursor,
-        HistoryPage, HistoryQuery, IdempotencyKey, LegRef, LogBatch, MessagePage, MessageQuery,
-        Messages, OpenLeg, Opened, Policy, Predecessor, Refusal, RunLog, Runs, SearchHit,
-        SearchQuery, StopAsked, StoreError, Wanted,
+        Beat, Checkpoint, CloseLeg, Closed, Conversations, Deleted, DroppedLeg, FreshLeg,
+        HistoryCursor, HistoryPage, HistoryQuery, IdempotencyKey, LegRef, LogBatch, MessagePage,
+        MessageQuery, Messages, Nodes, Notes, OpenLeg, Opened, Pin, PinScope, Policy, Predecessor,
+        Refusal, RunLog, Runs, SearchHit, SearchQuery, Standing, StopAsked, StoreError, Summary,
+        Wanted,
     },
     run::{Leg, RunStatus},
     terms,
@@ -33,6 +34,9 @@ struct State {
     runs: HashMap<RunId, RunRow>,
     legs: HashMap<LegId, LegRow>,
     keys: HashMap<(Owner, IdempotencyKey), LegRef>,
+    summaries: HashMap<ConversationId, Summary>,
+    pins: Vec<Pin>,
+    nodes: BTreeMap<NodeId, u64>,
     opened: u64,
 }
 
@@ -121,6 +125,13 @@ impl State {
     fn cut(&mut self, conversation: ConversationId, seq: u64) -> Vec<DroppedLeg> {
         self.messages
             .retain(|_, message| message.conversation != conversation || message.seq < seq);
+        if self
+            .summaries
+            .get(&conversation)
+            .is_some_and(|summary| summary.covers_upto >= seq)
+        {
+            self.summaries.remove(&conversation);
+        }
         self.drop_legs(|leg| leg.conversation == conversation && leg.message_seq >= seq)
     }
 
@@ -386,6 +397,9 @@ impl Conversations for MemoryStore {
             return Ok(None);
         };
         let dropped = state.cut(id, 0);
+        state
+            .pins
+            .retain(|pin| pin.scope != PinScope::Conversation(id));
         state.keys.retain(|_, first| first.conversation != id);
         Ok(Some(Deleted {
             conversation: row.conversation,
@@ -542,6 +556,121 @@ impl Runs for MemoryStore {
             .collect();
         rows.sort_by_key(|row| row.order);
         Ok(rows.into_iter().map(|row| state.snapshot(row)).collect())
+    }
+
+    async fn standing(&self, legs: &[LegId]) -> Result<Vec<Standing>, StoreError> {
+        let state = self.lock();
+        let standing = |leg: &LegId| match state.legs.get(leg).map(|row| state.snapshot(row)) {
+            None => Standing::Gone,
+            Some(leg) if leg.closed_at_ms.is_some() => Standing::Closed,
+            Some(leg) if leg.status == RunStatus::Cancelling => Standing::Stopping,
+            Some(_) => Standing::Open,
+        };
+        Ok(legs.iter().map(standing).collect())
+    }
+
+    async fn release_leg(&self, leg: LegId, epoch: u64) -> Result<Closed, StoreError> {
+        let mut state = self.lock();
+        let stops = open_with(&state, leg, epoch)
+            .and_then(|leg| state.runs.get(&leg.run))
+            .is_none_or(|run| run.status == RunStatus::Cancelling);
+        let Some(row) = state.open_row(leg).filter(|_| !stops) else {
+            return Ok(Closed::Lost);
+        };
+        row.leg.node = NodeId::NOBODY;
+        Ok(Closed::Done)
+    }
+
+    async fn claim_leg(&self, leg: LegId, node: NodeId) -> Result<Option<Leg>, StoreError> {
+        let mut state = self.lock();
+        let Some(row) = state
+            .open_row(leg)
+            .filter(|row| row.leg.node == NodeId::NOBODY)
+        else {
+            return Ok(None);
+        };
+        row.leg.node = node;
+        row.leg.epoch += 1;
+        Ok(state.legs.get(&leg).map(|row| state.snapshot(row)))
+    }
+}
+
+#[async_trait]
+impl Nodes for MemoryStore {
+    async fn renew(&self, node: NodeId) -> Result<Vec<Beat>, StoreError> {
+        let mut state = self.lock();
+        *state.nodes.entry(node).or_default() += 1;
+        let beat = |(&node, &count): (&NodeId, &u64)| Beat { node, count };
+        Ok(state.nodes.iter().map(beat).collect())
+    }
+
+    async fn retire(&self, nodes: &[NodeId]) -> Result<(), StoreError> {
+        self.lock().nodes.retain(|node, _| !nodes.contains(node));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Notes for MemoryStore {
+    async fn find_summary(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Option<Summary>, StoreError> {
+        Ok(self.lock().summaries.get(&conversation).cloned())
+    }
+
+    async fn store_summary(
+        &self,
+        conversation: ConversationId,
+        was: Option<u64>,
+        summary: Summary,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        let stored = state.summaries.get(&conversation);
+        let is_as_read = stored.map(|summary| summary.covers_upto) == was;
+        let stores = is_as_read && state.conversations.contains_key(&conversation);
+        if stores {
+            state.summaries.insert(conversation, summary);
+        }
+        Ok(stores)
+    }
+
+    async fn list_pins(
+        &self,
+        owner: &Owner,
+        conversation: Option<ConversationId>,
+        limit: u32,
+    ) -> Result<Vec<Pin>, StoreError> {
+        let state = self.lock();
+        let of = |scope: &PinScope| {
+            let mut pins: Vec<Pin> = state
+                .pins
+                .iter()
+                .filter(|pin| pin.scope == *scope)
+                .cloned()
+                .collect();
+            pins.sort_by_key(|pin| (pin.created_at_ms, pin.id));
+            pins
+        };
+        let mut pins = of(&PinScope::Owner(owner.clone()));
+        if let Some(conversation) = conversation {
+            pins.extend(of(&PinScope::Conversation(conversation)));
+        }
+        pins.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(pins)
+    }
+
+    async fn insert_pin(&self, pin: Pin) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        let has_place = match &pin.scope {
+            PinScope::Owner(_) => true,
+            PinScope::Conversation(id) => state.conversations.contains_key(id),
+        };
+        let stores = has_place && state.pins.iter().all(|other| other.id != pin.id);
+        if stores {
+            state.pins.push(pin);
+        }
+        Ok(stores)
     }
 }
 

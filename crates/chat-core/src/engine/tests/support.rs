@@ -21,7 +21,7 @@ use crate::{
     message::{Message, PartContent},
     ports::{
         Checkpoint, CloseLeg, Closed, LocalSignals, LogBatch, Model, Policy, RunLog, Runs,
-        StopAsked, StoreError, Tool, Wanted,
+        Standing, StopAsked, StoreError, Tool, Wanted,
     },
     run::{Leg, Outcome, RunError},
     testing::{CountingIds, Line, ManualClock, MemoryStore, ScriptedModel, settings},
@@ -225,6 +225,18 @@ impl Runs for Faulty {
 
     async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError> {
         self.store.list_orphans(alive).await
+    }
+
+    async fn standing(&self, legs: &[LegId]) -> Result<Vec<Standing>, StoreError> {
+        self.store.standing(legs).await
+    }
+
+    async fn release_leg(&self, leg: LegId, epoch: u64) -> Result<Closed, StoreError> {
+        self.store.release_leg(leg, epoch).await
+    }
+
+    async fn claim_leg(&self, leg: LegId, node: NodeId) -> Result<Option<Leg>, StoreError> {
+        self.store.claim_leg(leg, node).await
     }
 }
 

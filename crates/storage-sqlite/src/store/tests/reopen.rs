@@ -29,6 +29,7 @@ fn everything_is_there_after_reopening() {
             id: chat_core::id::UserId::new(sample::uuid()),
             email: "ada@example.org".to_owned(),
             kind: UserKind::Regular,
+            password: None,
             at_ms: 7,
         };
 

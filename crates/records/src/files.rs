@@ -1,0 +1,126 @@
+use std::{fmt, ops::Range, pin::Pin};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chat_core::access::Owner;
+use futures_util::Stream;
+use uuid::Uuid;
+
+use crate::StoreError;
+
+/// Files that people or tools brought, with their bytes.
+///
+/// A file is there as a whole or not at all: it is seen by [`Files::find_file`] only after its last byte is durable, and
+/// what an upload that broke off left behind is swept away. Bytes never change: a file is deleted and brought anew.
+#[async_trait]
+pub trait Files: Send + Sync {
+    /// Stores a file with these bytes and gives its record, or says what stands in the way; then nothing is kept.
+    ///
+    /// The bytes are taken as they come and never held in memory as a whole. An error of the stream ends the upload
+    /// as [`FileRefusal::BrokeOff`]. When callers race for one id, exactly one gets it.
+    async fn insert_file(
+        &self,
+        file: NewFile,
+        bytes: ByteStream,
+    ) -> Result<Result<StoredFile, FileRefusal>, StoreError>;
+
+    /// The file with this id, or `None`.
+    async fn find_file(&self, id: FileId) -> Result<Option<StoredFile>, StoreError>;
+
+    /// An owner's files in the order of their ids, those after `after`, at most `limit`.
+    async fn list_files(
+        &self,
+        owner: &Owner,
+        after: Option<FileId>,
+        limit: u32,
+    ) -> Result<Vec<StoredFile>, StoreError>;
+
+    /// The bytes of a file, all or a range of them, or `None` if there is no such file.
+    ///
+    /// A range that reaches beyond the end is cut there. A reader that began before a deletion may see its stream end
+    /// with an error, and never sees other bytes.
+    async fn read_file(
+        &self,
+        id: FileId,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<ByteStream>, StoreError>;
+
+    /// Deletes a file and says whether it was there.
+    async fn delete_file(&self, id: FileId) -> Result<bool, StoreError>;
+}
+
+/// Bytes as they come.
+pub type ByteStream = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
+
+/// A file's id: random, since a file can be reached by its id alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(Uuid);
+
+impl FileId {
+    /// Wraps a UUID, of any version.
+    pub const fn new(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The UUID itself.
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for FileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+/// A file to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// The id.
+    pub id: FileId,
+    /// Who owns it.
+    pub owner: Owner,
+    /// Its name, as its owner calls it. Never part of a path.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// What it is for, as its dialect says; empty where none does.
+    pub purpose: String,
+    /// More bytes than this are refused.
+    pub max_bytes: u64,
+    /// The time, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+}
+
+/// A file that is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFile {
+    /// The id.
+    pub id: FileId,
+    /// Who owns it.
+    pub owner: Owner,
+    /// Its name, as its owner calls it. Never part of a path.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// What it is for, as its dialect says; empty where none does.
+    pub purpose: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// The SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+    /// When it was stored, in milliseconds since the Unix epoch.
+    pub created_at_ms: i64,
+}
+
+/// Why a file was not stored.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub enum FileRefusal {
+    /// Another file has the id.
+    IdTaken,
+    /// It has more bytes than it may.
+    TooLarge,
+    /// Its bytes broke off.
+    BrokeOff,
+}
