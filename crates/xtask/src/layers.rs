@@ -31,10 +31,12 @@ const RULES: &[Rule] = &[
             "llm-client",
             "mock-llm",
             "records",
+            "storage-mongo",
             "storage-sqlite",
             "token-budget",
+            "transfer",
         ],
-        tests_use: &["storage-contract"],
+        tests_use: &["mongo-fixture", "storage-contract"],
     },
     Rule {
         name: "auth",
@@ -62,6 +64,11 @@ const RULES: &[Rule] = &[
         tests_use: &[],
     },
     Rule {
+        name: "mongo-fixture",
+        uses: &[],
+        tests_use: &[],
+    },
+    Rule {
         name: "records",
         uses: &["chat-core"],
         tests_use: &[],
@@ -70,6 +77,11 @@ const RULES: &[Rule] = &[
         name: "storage-contract",
         uses: &["chat-core", "records"],
         tests_use: &[],
+    },
+    Rule {
+        name: "storage-mongo",
+        uses: &["chat-core", "records"],
+        tests_use: &["mongo-fixture", "storage-contract"],
     },
     Rule {
         name: "storage-sqlite",
@@ -82,8 +94,13 @@ const RULES: &[Rule] = &[
         tests_use: &[],
     },
     Rule {
+        name: "transfer",
+        uses: &["chat-core", "records", "token-budget"],
+        tests_use: &["mongo-fixture", "storage-mongo", "storage-sqlite"],
+    },
+    Rule {
         name: "xtask",
-        uses: &[],
+        uses: &["mongo-fixture"],
         tests_use: &[],
     },
 ];
@@ -100,13 +117,15 @@ const IMPURE: &[&str] = &[
     "sqlx",
 ];
 
-/// Foreign crates that have one home. `reqwest` may also drive tests, and xtask.
-const HOMES: &[(&str, &str)] = &[
-    ("actix-web", "server"),
-    ("reqwest", "llm-client"),
-    ("rusqlite", "storage-sqlite"),
+/// Foreign crates that have one home, and the crates for tests that may name them as well.
+const HOMES: &[(&str, &str, &[&str])] = &[
+    ("actix-web", "server", &[]),
+    ("mongodb", "storage-mongo", &["mongo-fixture"]),
+    ("reqwest", "llm-client", &["xtask"]),
+    ("rusqlite", "storage-sqlite", &[]),
 ];
-const FREE_IN_TESTS: &[&str] = &["reqwest"];
+/// Those of them that may also drive the tests of any crate.
+const FREE_IN_TESTS: &[&str] = &["mongodb", "reqwest"];
 
 /// Fails with one line per crossed layer.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
@@ -171,8 +190,10 @@ fn edge_faults(packages: &[Package]) -> Vec<String> {
                     };
                     faults.push(format!("{name} may not use {to} {how}"));
                 }
-            } else if let Some((_, home)) = HOMES.iter().find(|(foreign, _)| *foreign == to) {
-                let free = FREE_IN_TESTS.contains(&to) && (in_tests || name == "xtask");
+            } else if let Some((_, home, others)) =
+                HOMES.iter().find(|(foreign, ..)| *foreign == to)
+            {
+                let free = others.contains(&name) || in_tests && FREE_IN_TESTS.contains(&to);
                 if name != *home && !free {
                     faults.push(format!("{name} may not use {to}: its home is {home}"));
                 }

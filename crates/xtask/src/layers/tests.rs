@@ -100,13 +100,39 @@ fn refuses_a_foreign_crate_away_from_its_home() {
     let packages = [
         package("auth", &[("reqwest", None), ("actix-web", Some("dev"))]),
         package("dialects", &[("reqwest", Some("dev"))]),
+        package("server", &[("mongodb", None), ("rusqlite", Some("dev"))]),
     ];
     check(
         &packages,
         &[
             "auth may not use reqwest: its home is llm-client",
             "auth may not use actix-web: its home is server",
+            "server may not use mongodb: its home is storage-mongo",
+            "server may not use rusqlite: its home is storage-sqlite",
         ],
+    );
+}
+
+#[test]
+fn accepts_a_foreign_crate_in_tests_and_in_what_is_for_tests() {
+    let packages = [
+        package("storage-mongo", &[("mongodb", None)]),
+        package("mongo-fixture", &[("mongodb", None)]),
+        package("server", &[("mongodb", Some("dev"))]),
+        package("xtask", &[("reqwest", None)]),
+    ];
+    check(&packages, &[]);
+}
+
+#[test]
+fn keeps_what_starts_databases_out_of_the_server() {
+    let packages = [
+        package("server", &[("mongo-fixture", None)]),
+        package("mongo-fixture", &[]),
+    ];
+    check(
+        &packages,
+        &["server may not use mongo-fixture outside its tests"],
     );
 }
 
