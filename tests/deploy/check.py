@@ -202,6 +202,34 @@ def check_streams(name, start, skein):
         check(f"{name}: the server still runs", server.poll() is None, server.returncode)
 
 
+def check_drain(name, start, skein):
+    """Two real servers behind the proxy, one of which is told to stop while it writes an answer."""
+    with Running() as running:
+        nodes, servers = (free_port(), free_port()), []
+        for node in nodes:
+            servers.append(running.start([skein], node, f"skein-{node}", SKEIN_BIND=f"127.0.0.1:{node}",
+                                         SKEIN_DATA_DIR=str(running.folder / f"data-{node}"), SKEIN_DRAIN_SECS="30"))
+        port = start(running, nodes, f"{name}-drain")
+        token = json.loads(ask(nodes[0], "POST", "/api/auth/guest")[2])["access_token"]
+        chat = str(uuid.uuid4())
+        _, lines = send(nodes[0], token, chat, "[[mock: tokens=100 pace_ms=50]]")
+        next(line for _, line in lines if '"text-delta"' in line)
+        servers[0].terminate()
+        log = running.folder / f"skein-{nodes[0]}.log"
+        deadline = time.monotonic() + PATIENCE
+        while "stopping" not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        begun, statuses = time.monotonic(), []
+        for _ in range(6):
+            statuses.append(ask(port, "POST", "/api/auth/guest")[0])
+        took = time.monotonic() - begun
+        check(f"{name}: no POST waits for a node that drains, or is lost with it", statuses == [200] * 6 and took < 3,
+              f"{statuses} after {took:.1f} s")
+        ended = [line for _, line in lines]
+        check(f"{name}: the draining node's answer is seen to its end", '"finish"' in "".join(ended) and ended[-1] == "data: [DONE]", ended[-3:])
+        check(f"{name}: then the node exits by itself", servers[0].wait(PATIENCE) == 0, servers[0].returncode)
+
+
 class Stub:
     """An upstream that does on purpose what Skein never does, and keeps what it was sent."""
 
@@ -297,7 +325,7 @@ def check_words(skein):
         # `MONGO_SKEIN_PASSWORD` and the like are not ours.
         names = set(re.findall(r"(?<![A-Z_])(?:SKEIN_[A-Z0-9_]+|MONGODB_[A-Z0-9_]+)(?!-)", text)) - {"MONGODB_X509", "MONGODB_AWS"}
         check(f"{path.name}: its settings exist", names <= known | ours, sorted(names - known - ours))
-        used = set(re.findall(r"`skein ([a-z]+)", text)) | set(re.findall(r"(?:bin/skein|\"/skein\",|skein-1) \"?(migrate|health|serve|import|export)\b", text))
+        used = set(re.findall(r"`skein ([a-z]+)", text)) | set(re.findall(r'(?:bin/skein"?,?|skein-1) "?([a-z]+)', text))
         check(f"{path.name}: its commands exist", used <= commands, sorted(used - commands))
 
 
@@ -312,6 +340,7 @@ def main():
             continue
         check_rules(name, starts[name])
         check_streams(name, starts[name], skein)
+        check_drain(name, starts[name], skein)
     check_words(skein)
     print(f"{failures} failed" if failures else "all passed")
     sys.exit(failures > 0)
