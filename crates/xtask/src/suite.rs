@@ -7,9 +7,19 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 
 use crate::counts::{Tally, from_cargo_line, from_node_line};
+use crate::mongo::ReplicaSet;
 use crate::setup::{self, Clients};
 use crate::shell::{Workspace, run, succeeded, tee};
 use crate::{layers, openapi};
+
+/// The newest package of each major version that the client tests drive a server with.
+const NEWEST: &[&str] = &["ai5", "ai6", "ai7"];
+/// Every version that the contracts name.
+const MATRIX: &[&str] = &["ai5", "ai6", "ai7", "ai5old", "ai5b", "ai6old", "ai7old"];
+const CLIENT_TESTS: &[&str] = &["clients/*.test.mjs"];
+const BROWSER_TESTS: &[&str] = &["browser/*.test.mjs"];
+/// Where `tests/clients/support/servers.mjs` looks for the store of the servers that it starts.
+const MONGODB: &str = "SKEIN_TEST_MONGODB_URI";
 
 /// Brings what the tests need, then runs all of them.
 pub(crate) fn everything(workspace: &Workspace) -> ExitCode {
@@ -22,15 +32,10 @@ pub(crate) fn everything(workspace: &Workspace) -> ExitCode {
             openapi::check_console(workspace, &clients.node)
         })?;
         run.tests("clients", || {
-            node_tests(
-                workspace,
-                &clients,
-                &["ai5", "ai6", "ai7"],
-                &["clients/*.test.mjs"],
-            )
+            node_tests(workspace, &clients, NEWEST, CLIENT_TESTS, None)
         })?;
         run.tests("browser", || {
-            node_tests(workspace, &clients, &[], &["browser/*.test.mjs"])
+            node_tests(workspace, &clients, &[], BROWSER_TESTS, None)
         })
     })
 }
@@ -42,13 +47,21 @@ pub(crate) fn rust_only(workspace: &Workspace) -> ExitCode {
 
 /// The client tests over every version that the contracts name.
 pub(crate) fn conformance(workspace: &Workspace) -> ExitCode {
-    let all = ["ai5", "ai6", "ai7", "ai5old", "ai5b", "ai6old", "ai7old"];
     summarise(|run| {
         let clients = run.value("set-up", || setup::clients(workspace))?;
         run.step("programs", || programs(workspace))?;
         run.tests("clients", || {
-            node_tests(workspace, &clients, &all, &["clients/*.test.mjs"])
+            node_tests(workspace, &clients, MATRIX, CLIENT_TESTS, None)
         })
+    })
+}
+
+/// The same over a server with the MongoDB store.
+pub(crate) fn conformance_over_mongo(workspace: &Workspace) -> ExitCode {
+    summarise(|run| {
+        let clients = run.value("set-up", || setup::clients(workspace))?;
+        run.step("programs", || programs(workspace))?;
+        over_mongo(workspace, run, &clients, MATRIX)
     })
 }
 
@@ -139,8 +152,10 @@ fn rust(workspace: &Workspace, steps: &mut Run) -> Result<()> {
         run(&mut workspace.cargo(&scope))
     })?;
     steps.step("layers", || layers::check(workspace))?;
+    let mongod = steps.value("mongod", || setup::mongod(workspace))?;
     steps.tests("Rust tests", || {
         let mut command = workspace.cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+        command.env("SKEIN_MONGOD", &mongod);
         let mut tally = Tally::default();
         let status = tee(&mut command, |line| tally += from_cargo_line(line))?;
         Ok((tally, succeeded(&command, status)))
@@ -166,16 +181,34 @@ fn programs(workspace: &Workspace) -> Result<()> {
         "server",
         "--package",
         "mock-llm",
+        "--package",
+        "mongo-fixture",
         "--bins",
     ]))
 }
 
-/// Runs test files of `tests/clients` against the debug build; `versions` are the packages to drive it with.
+/// The client tests again, with a replica set in the place of the data folder.
+fn over_mongo(
+    workspace: &Workspace,
+    steps: &mut Run,
+    clients: &Clients,
+    versions: &[&str],
+) -> Result<()> {
+    let mongod = steps.value("mongod", || setup::mongod(workspace))?;
+    steps.tests("clients over MongoDB", || {
+        let set = ReplicaSet::start(workspace, &mongod)?;
+        node_tests(workspace, clients, versions, CLIENT_TESTS, Some(set.uri()))
+    })
+}
+
+/// Runs test files of `tests/clients` against the debug build; `versions` are the packages to drive it with, and
+/// `mongodb` is the connection string of its store, when that is not SQLite.
 fn node_tests(
     workspace: &Workspace,
     clients: &Clients,
     versions: &[&str],
     files: &[&str],
+    mongodb: Option<&str>,
 ) -> Result<(Tally, Result<()>)> {
     let mut command = workspace.command(&clients.node);
     command
@@ -186,7 +219,11 @@ fn node_tests(
         .env("SKEIN_BIN", workspace.program("debug", "skein"))
         .env("MOCK_LLM_BIN", workspace.program("debug", "mock-llm"))
         .env("SKEIN_CHROMIUM", PathBuf::from(&clients.chromium))
-        .env("AI_VERSIONS", versions.join(" "));
+        .env("AI_VERSIONS", versions.join(" "))
+        .env_remove(MONGODB);
+    if let Some(uri) = mongodb {
+        command.env(MONGODB, uri);
+    }
     let mut tally = Tally::default();
     let status = tee(&mut command, |line| tally += from_node_line(line))?;
     Ok((tally, succeeded(&command, status)))

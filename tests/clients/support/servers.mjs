@@ -31,8 +31,12 @@ export async function freePort() {
   return port;
 }
 
+/** The MongoDB database that belongs to each data folder, so that a server which comes back finds its data. */
+const databases = new Map();
+
 /**
- * Starts Skein and waits until it is ready. Without `mock` it has no model and answers as the demo.
+ * Starts Skein and waits until it is ready. Without `mock` it has no model and answers as the demo. Its store is SQLite
+ * in `dataDir`, or a database of its own of the MongoDB that SKEIN_TEST_MONGODB_URI names.
  *
  * @param {{ mock?: { url: string }, env?: Record<string, string>, dataDir?: string, port?: number }} options
  */
@@ -42,11 +46,12 @@ export async function startSkein({ mock, env = {}, dataDir, port } = {}) {
   const data = dataDir ?? join(folder, "data");
   const chosen = port ?? (await freePort());
   const upstream = mock ? { OPENAI_BASE_URL: `${mock.url}/v1`, OPENAI_API_KEY: "test-key", SKEIN_MODEL: "mock" } : {};
+  const store = databaseFor(data);
   const server = await start(program, [], {
     folder,
     url: `http://127.0.0.1:${chosen}`,
     path: "/ready",
-    env: { SKEIN_BIND: `127.0.0.1:${chosen}`, SKEIN_DATA_DIR: data, ...upstream, ...env },
+    env: { SKEIN_BIND: `127.0.0.1:${chosen}`, SKEIN_DATA_DIR: data, ...store, ...upstream, ...env },
   });
   return { ...server, port: chosen, dataDir: data };
 }
@@ -159,6 +164,13 @@ async function start(program, words, { folder, url, path, env }) {
       folders.delete(folder);
     },
   };
+}
+
+function databaseFor(data) {
+  const uri = process.env.SKEIN_TEST_MONGODB_URI;
+  if (!uri) return {};
+  if (!databases.has(data)) databases.set(data, `clients_${crypto.randomUUID().replaceAll("-", "")}`);
+  return { MONGODB_URI: uri, MONGODB_DB_NAME: databases.get(data) };
 }
 
 function newFolder(prefix) {
