@@ -1,0 +1,146 @@
+use chat_core::{codec::CodecError, ports::StoreError};
+use mongodb::error::{
+    Error, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR,
+    UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
+};
+
+/// Why an operation failed, before it is told to a caller.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// MongoDB or the way to it.
+    #[error(transparent)]
+    Mongo(#[from] Error),
+    /// A stored value is not what it should be.
+    #[error("a stored {what} cannot be read")]
+    Corrupt {
+        what: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A caller broke the contract of a port.
+    #[error("{0}")]
+    Misuse(String),
+    /// It took longer than an operation may.
+    #[error("the database did not do it within {seconds} s")]
+    TooLate {
+        seconds: u64,
+        #[source]
+        last: Option<Box<Error>>,
+    },
+}
+
+impl Failure {
+    /// Says that a stored `what` cannot be read.
+    pub(crate) fn corrupt<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+        what: &'static str,
+    ) -> impl FnOnce(E) -> Self {
+        move |source| Self::Corrupt {
+            what,
+            source: source.into(),
+        }
+    }
+}
+
+impl Failure {
+    /// The error that may pass when the same is tried again; anything else is given back.
+    pub(crate) fn passing(self) -> Result<Error, Self> {
+        if let Self::Mongo(error) = self {
+            if is_passing(&error) {
+                Ok(error)
+            } else {
+                Err(Self::Mongo(error))
+            }
+        } else {
+            Err(self)
+        }
+    }
+}
+
+impl From<CodecError> for Failure {
+    fn from(error: CodecError) -> Self {
+        Self::corrupt("record of events")(error)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Mongo(error) if is_passing(&error) => Self::Unavailable(error.into()),
+            Failure::Mongo(error) if is_unreadable(&error) => Self::Corrupt {
+                what: "document",
+                source: error.into(),
+            },
+            Failure::Mongo(error) => Self::Fatal(error.into()),
+            Failure::Corrupt { what, source } => Self::Corrupt { what, source },
+            failure @ Failure::Misuse(_) => Self::Fatal(failure.into()),
+            failure @ Failure::TooLate { .. } => Self::Unavailable(failure.into()),
+        }
+    }
+}
+
+/// The code of a server's error, wherever it stands.
+pub(crate) fn code(error: &Error) -> Option<i32> {
+    if let ErrorKind::Command(command) = &*error.kind {
+        Some(command.code)
+    } else if let ErrorKind::Write(WriteFailure::WriteError(write)) = &*error.kind {
+        Some(write.code)
+    } else if let ErrorKind::Write(WriteFailure::WriteConcernError(concern)) = &*error.kind {
+        Some(concern.code)
+    } else if let ErrorKind::InsertMany(many) = &*error.kind {
+        let write = many.write_errors.iter().flatten().next();
+        let concern = many.write_concern_error.as_ref();
+        write
+            .map(|error| error.code)
+            .or_else(|| concern.map(|error| error.code))
+    } else {
+        None
+    }
+}
+
+/// Whether a unique index refused a document.
+pub(crate) fn is_duplicate(error: &Error) -> bool {
+    code(error) == Some(DUPLICATE_KEY)
+}
+
+/// Whether the same may succeed later: the network, an election, a server that is stopping or overloaded.
+pub(crate) fn is_passing(error: &Error) -> bool {
+    if [
+        RETRYABLE_ERROR,
+        RETRYABLE_WRITE_ERROR,
+        TRANSIENT_TRANSACTION_ERROR,
+        UNKNOWN_TRANSACTION_COMMIT_RESULT,
+    ]
+    .into_iter()
+    .any(|label| error.contains_label(label))
+    {
+        return true;
+    }
+    matches!(
+        &*error.kind,
+        ErrorKind::Io(_)
+            | ErrorKind::ConnectionPoolCleared { .. }
+            | ErrorKind::ServerSelection { .. }
+            | ErrorKind::DnsResolve { .. }
+    ) || code(error).is_some_and(|code| PASSING.contains(&code))
+}
+
+/// Whether what came back is not what should be stored.
+fn is_unreadable(error: &Error) -> bool {
+    matches!(
+        &*error.kind,
+        ErrorKind::Bson(_) | ErrorKind::BsonDeserialization(_) | ErrorKind::InvalidResponse { .. }
+    )
+}
+
+const DUPLICATE_KEY: i32 = 11_000;
+
+/// Codes of the server that pass: unreachable hosts, elections and shutdowns, time-outs, write concerns that were not
+/// met in time, conflicts, and cursors and transactions that it gave up.
+/// Source: `src/mongo/base/error_codes.yml` of the server.
+const PASSING: [i32; 28] = [
+    6, 7, 24, 43, 46, 50, 64, 89, 91, 100, 112, 134, 189, 202, 225, 237, 244, 251, 262, 290, 365,
+    9_001, 10_107, 11_600, 11_601, 11_602, 13_435, 13_436,
+];
+
+#[cfg(test)]
+mod tests;

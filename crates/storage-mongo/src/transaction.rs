@@ -1,0 +1,218 @@
+use std::time::Duration;
+
+use mongodb::{
+    ClientSession,
+    error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
+    options::{Acknowledgment, ReadConcern, TransactionOptions, WriteConcern},
+};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::{
+    MongoStore,
+    error::{Failure, is_passing},
+};
+
+/// A transaction that runs.
+#[derive(Debug)]
+pub(crate) struct Tx {
+    /// To be given to every operation of it.
+    pub(crate) session: ClientSession,
+    /// How often its body was run before.
+    ///
+    /// An earlier run may have been committed without our knowing.
+    pub(crate) attempt: u32,
+}
+
+impl MongoStore {
+    /// Runs `body` in a transaction and commits it, unless it fails.
+    ///
+    /// `body` runs again, on a new snapshot, for as long as the server calls its failure transient and the deadline
+    /// lies ahead; it must not catch errors of the database. A commit with an unknown outcome is repeated, which the
+    /// server takes as the same one. `body` takes the transaction and gives it back:
+    ///
+    /// ```text
+    /// store.transact(|mut tx| async move {
+    ///     let done = change(&mut tx, argument).await;
+    ///     (tx, done)
+    /// })
+    /// ```
+    pub(crate) async fn transact<T, F>(
+        &self,
+        mut body: impl FnMut(Tx) -> F + Send,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = (Tx, Result<T, Failure>)> + Send,
+        T: Send,
+    {
+        let mut patience = Patience::new(self.deadline(), CONFLICT_PAUSE);
+        let session = loop {
+            let started = patience.limit(async { Ok(self.client().start_session().await?) });
+            match started.await {
+                Ok(session) => break session,
+                Err(failure) => patience.pause_after(failure).await?,
+            }
+        };
+        let mut tx = Tx {
+            session,
+            attempt: 0,
+        };
+        loop {
+            let started = patience.limit(async {
+                let start = tx.session.start_transaction().with_options(options());
+                Ok(start.await?)
+            });
+            let done = if let Err(failure) = started.await {
+                Err(failure)
+            } else {
+                let ran = patience.limit(async { Ok(body(tx).await) });
+                let (returned, ran) = ran.await?;
+                tx = returned;
+                self.end(&mut tx, ran, &mut patience).await
+            };
+            let failure = match done {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            patience.pause_after(failure).await?;
+            tx.attempt += 1;
+        }
+    }
+
+    /// Commits a transaction whose body succeeded, and aborts any other.
+    async fn end<T>(
+        &self,
+        tx: &mut Tx,
+        ran: Result<T, Failure>,
+        patience: &mut Patience,
+    ) -> Result<T, Failure> {
+        match ran {
+            Ok(value) => {
+                commit(&mut tx.session, patience).await?;
+                Ok(value)
+            }
+            Err(failure) => {
+                // If this fails, the server ends it by itself.
+                let aborted = async { Ok(tx.session.abort_transaction().await?) };
+                let _ended = patience.limit(aborted).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Runs an operation that may be done twice, again and again until it succeeds, fails for good, or is too late.
+    pub(crate) async fn retried<T, F>(&self, operation: impl Fn() -> F + Send) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>> + Send,
+    {
+        let mut patience = Patience::new(self.deadline(), OUTAGE_PAUSE);
+        loop {
+            match patience.limit(operation()).await {
+                Ok(value) => return Ok(value),
+                Err(failure) => patience.pause_after(failure).await?,
+            }
+        }
+    }
+}
+
+/// How long to go on, and how long to pause.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    allowed: Duration,
+    until: Instant,
+    longest: Duration,
+    pauses: u32,
+    last: Option<Error>,
+}
+
+impl Patience {
+    pub(crate) fn new(allowed: Duration, longest: Duration) -> Self {
+        Self {
+            allowed,
+            until: Instant::now() + allowed,
+            longest,
+            pauses: 0,
+            last: None,
+        }
+    }
+
+    /// Gives it up when the deadline passes.
+    pub(crate) async fn limit<T>(
+        &self,
+        operation: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        match timeout_at(self.until, operation).await {
+            Ok(result) => result,
+            Err(_elapsed) => Err(self.too_late()),
+        }
+    }
+
+    /// Pauses after a failure that may pass, for a random time that grows, so that callers who race come apart; gives
+    /// any other failure back.
+    pub(crate) async fn pause_after(&mut self, failure: Failure) -> Result<(), Failure> {
+        let error = failure.passing()?;
+        self.last = Some(error);
+        let longest = Duration::from_millis(2 << self.pauses.min(10)).min(self.longest);
+        self.pauses += 1;
+        let pause = longest.mul_f64(chance());
+        if Instant::now() + pause >= self.until {
+            return Err(self.too_late());
+        }
+        sleep(pause).await;
+        Ok(())
+    }
+
+    fn too_late(&self) -> Failure {
+        Failure::TooLate {
+            seconds: self.allowed.as_secs(),
+            last: self.last.clone().map(Box::new),
+        }
+    }
+}
+
+/// Writers that met in one document are through in milliseconds.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(64);
+/// An election takes seconds, and the driver waits for its end by itself.
+const OUTAGE_PAUSE: Duration = Duration::from_millis(250);
+
+/// What every transaction is, whatever the connection string says.
+fn options() -> TransactionOptions {
+    TransactionOptions::builder()
+        .read_concern(ReadConcern::snapshot())
+        .write_concern(durable())
+        .build()
+}
+
+/// Acknowledged when a majority of the members has it in its journal.
+pub(crate) fn durable() -> WriteConcern {
+    WriteConcern::builder()
+        .w(Acknowledgment::Majority)
+        .journal(true)
+        .build()
+}
+
+async fn commit(session: &mut ClientSession, patience: &mut Patience) -> Result<(), Failure> {
+    loop {
+        let failure = match patience
+            .limit(async { Ok(session.commit_transaction().await?) })
+            .await
+        {
+            Ok(()) => return Ok(()),
+            Err(failure) => failure,
+        };
+        let Failure::Mongo(error) = &failure else {
+            return Err(failure);
+        };
+        if error.contains_label(TRANSIENT_TRANSACTION_ERROR)
+            || !error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
+        {
+            return Err(failure);
+        }
+        patience.pause_after(failure).await?;
+    }
+}
+
+/// A random number from 0 to 1.
+fn chance() -> f64 {
+    // Without randomness callers still come apart by what they wait for.
+    f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX)
+}
