@@ -10,14 +10,18 @@ use crate::StoreError;
 
 /// Files that people or tools brought, with their bytes.
 ///
-/// A file is there as a whole or not at all: it is seen by [`Files::find_file`] only after its last byte is durable, and
-/// what an upload that broke off left behind is swept away. Bytes never change: a file is deleted and brought anew.
+/// A file is there as a whole or not at all: every method sees it only after its last byte is durable. What an upload
+/// left behind that broke off, or whose node died, is never seen and swept away. Bytes never change: a file is deleted
+/// and brought anew. Names, media types and purposes are any text and come back as they were given.
 #[async_trait]
 pub trait Files: Send + Sync {
     /// Stores a file with these bytes and gives its record, or says what stands in the way; then nothing is kept.
     ///
-    /// The bytes are taken as they come and never held in memory as a whole. An error of the stream ends the upload
-    /// as [`FileRefusal::BrokeOff`]. When callers race for one id, exactly one gets it.
+    /// The bytes are taken as they come and never held in memory as a whole; a file may be empty. An error of the
+    /// stream ends the upload as [`FileRefusal::BrokeOff`], a byte too many as [`FileRefusal::TooLarge`] before the rest
+    /// is read. When callers race for one id, exactly one gets it, and only to be stored makes an id taken: one whose
+    /// upload failed or was deleted is free at once. When the caller goes, by dropping the call, the file is stored as a
+    /// whole or not at all, and not at all if its bytes had not come to their end.
     async fn insert_file(
         &self,
         file: NewFile,
@@ -28,6 +32,8 @@ pub trait Files: Send + Sync {
     async fn find_file(&self, id: FileId) -> Result<Option<StoredFile>, StoreError>;
 
     /// An owner's files in the order of their ids, those after `after`, at most `limit`.
+    ///
+    /// `after` need not be, or not any more, the id of a file.
     async fn list_files(
         &self,
         owner: &Owner,
@@ -37,17 +43,22 @@ pub trait Files: Send + Sync {
 
     /// The bytes of a file, all or a range of them, or `None` if there is no such file.
     ///
-    /// A range that reaches beyond the end is cut there. A reader that began before a deletion may see its stream end
-    /// with an error, and never sees other bytes.
+    /// They come in pieces of at most [`MAX_PIECE_BYTES`], none of them empty, and are read no faster than they are
+    /// taken. A range that reaches beyond the end is cut there; one that begins there or later, and one that ends before
+    /// it begins, has no bytes. A reader that began before a deletion may see its stream end with an error, and never
+    /// sees other bytes nor too few of them without one.
     async fn read_file(
         &self,
         id: FileId,
         range: Option<Range<u64>>,
     ) -> Result<Option<ByteStream>, StoreError>;
 
-    /// Deletes a file and says whether it was there.
+    /// Deletes a file and says whether it was there. When callers race, exactly one is told so.
     async fn delete_file(&self, id: FileId) -> Result<bool, StoreError>;
 }
+
+/// A piece of a file's [`ByteStream`] has at most this many bytes.
+pub const MAX_PIECE_BYTES: usize = 256 * 1024;
 
 /// Bytes as they come.
 pub type ByteStream = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;

@@ -14,7 +14,7 @@ mod users;
 pub use archive::{Archive, ConversationRecord, MessageRecord, Put, Rating, UserRecord};
 pub use chat_core::ports::StoreError;
 pub use documents::{DocumentId, DocumentKind, DocumentVersion, Documents, Suggestion};
-pub use files::{ByteStream, FileId, FileRefusal, Files, NewFile, StoredFile};
+pub use files::{ByteStream, FileId, FileRefusal, Files, MAX_PIECE_BYTES, NewFile, StoredFile};
 pub use secrets::Secrets;
 pub use thread_views::{ThreadView, ThreadViews};
 pub use users::{

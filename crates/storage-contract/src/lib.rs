@@ -23,6 +23,7 @@
 
 pub mod conversations;
 pub mod cuts;
+pub mod files;
 pub mod history;
 pub mod messages;
 pub mod run_log;

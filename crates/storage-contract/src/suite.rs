@@ -170,3 +170,32 @@ macro_rules! records_contract {
         );
     };
 }
+
+/// Writes the tests of [`records::Files`], for the store that `fresh` makes.
+///
+/// `fresh` is the name of an `async fn() -> (Arc<Store>, Guard)` in scope.
+#[macro_export]
+macro_rules! files_contract {
+    ($fresh:ident) => {
+        $crate::behaviours!(files, $fresh:
+            a_file_is_found_as_it_was_stored,
+            an_unknown_file_is_not_found,
+            an_empty_file_is_stored,
+            a_file_of_several_pieces_is_read_as_it_came,
+            a_file_that_is_too_large_is_refused,
+            an_upload_that_breaks_off_is_refused,
+            a_dropped_upload_leaves_nothing,
+            a_file_is_not_seen_before_its_last_byte,
+            a_stalled_upload_holds_up_no_other,
+            a_taken_id_is_refused,
+            racing_for_an_id_has_one_winner,
+            a_range_is_read,
+            any_text_is_a_name,
+            an_owners_files_are_listed_in_order,
+            a_deleted_file_is_gone,
+            racing_deletions_have_one_winner,
+            a_reader_never_sees_other_bytes,
+            no_race_tears_a_file,
+        );
+    };
+}

@@ -15,6 +15,7 @@ fn the_macros_name_every_behaviour() {
     for (module, source) in [
         ("conversations", include_str!("conversations.rs")),
         ("cuts", include_str!("cuts.rs")),
+        ("files", include_str!("files.rs")),
         ("history", include_str!("history.rs")),
         ("messages", include_str!("messages.rs")),
         ("run_log", include_str!("run_log.rs")),

@@ -9,6 +9,7 @@
 
 mod conversations;
 mod error;
+mod files;
 mod log_index;
 mod messages;
 mod migrate;

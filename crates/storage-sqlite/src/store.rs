@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use crate::{
     Config, OpenError,
     error::Failure,
+    files::Folder,
     log_index::LogIndex,
     migrate::{MIGRATIONS, migrate},
     nodes::Counters,
@@ -22,9 +23,11 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct SqliteStore(Arc<Inner>);
 
-/// The fields are dropped in this order: readers end before the writer empties the WAL, the lock goes last.
+/// The fields are dropped in this order: jobs with files end while their rows are there, readers end before the writer
+/// empties the WAL, the lock goes last.
 #[derive(Debug)]
 struct Inner {
+    files: Folder,
     readers: Readers,
     writer: Writer,
     log: LogIndex,
@@ -47,7 +50,9 @@ impl SqliteStore {
         let readers = (0..READERS)
             .map(|_| open::connect_reader(&path))
             .collect::<Result<_, _>>()?;
+        let files = Folder::open(&data_dir, open::connect_reader(&path)?)?;
         Ok(Self(Arc::new(Inner {
+            files,
             readers: Readers::start(readers).map_err(OpenError::Thread)?,
             writer: Writer::start(connection, log.clone()).map_err(OpenError::Thread)?,
             log,
@@ -72,6 +77,11 @@ impl SqliteStore {
         F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
         Ok(self.0.readers.read(query).await?)
+    }
+
+    /// Where the bytes of files are.
+    pub(crate) fn files(&self) -> &Folder {
+        &self.0.files
     }
 
     /// The nodes that work on it.
