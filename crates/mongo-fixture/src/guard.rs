@@ -184,3 +184,49 @@ fn shell(script: &str) -> Command {
         .process_group(0);
     command
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::ExitStatus;
+    use std::time::{Duration, Instant};
+
+    use super::{Process, Signal};
+
+    /// Sleeps for longer than the test waits, and not for ever should the guard be broken.
+    fn sleeper(folder: &Path) -> Process {
+        Process::start("/bin/sleep".as_ref(), ["60"], &folder.join("output")).unwrap()
+    }
+
+    fn ended(process: &mut Process) -> Option<ExitStatus> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if let Some(status) = process.ended().unwrap() {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
+
+    #[test]
+    fn kills_at_the_end_of_the_pipe_and_ends_as_the_process_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = sleeper(folder.path());
+        assert_eq!(process.ended().unwrap(), None);
+        process.control = None;
+        let status = ended(&mut process).expect("it is not killed");
+        assert_eq!(status.code(), Some(128 + 9));
+    }
+
+    #[test]
+    fn sends_the_signals_that_it_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = sleeper(folder.path());
+        process.send(Signal::Terminate).unwrap();
+        let status = ended(&mut process).expect("it does not get the signal");
+        assert_eq!(status.code(), Some(128 + 15));
+        // There is nobody left to send it to, which is no fault.
+        process.send(Signal::Kill).unwrap();
+    }
+}
