@@ -93,6 +93,7 @@ impl Application {
             runs: Arc::new(store.clone()),
             run_log: Arc::new(store.clone()),
             signals: Arc::new(LocalSignals::new()),
+            nodes: Arc::new(store.clone()),
             clock: Arc::clone(&clock),
             ids: Arc::new(RandomIds),
             tools: Vec::new(),

@@ -5,10 +5,13 @@
 //! log, in memory while this node works on the leg and from the store otherwise.
 
 mod flush;
+mod handover;
 mod keyed;
+mod lease;
 mod leg;
 mod live;
 mod log;
+mod nodes;
 mod prompt;
 mod recover;
 mod send;
@@ -31,6 +34,7 @@ use std::{
 
 use tokio::{
     runtime::Handle,
+    sync::{Notify, watch as watch_channel},
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -46,8 +50,8 @@ use crate::{
     message::{Call, MessageStatus, ToolResult},
     ports::{
         Clock, Conversations, Deleted, HistoryPage, HistoryQuery, IdSource, MessagePage,
-        MessageQuery, Messages, Model, RunLog, Runs, SearchHit, SearchQuery, Signal, Signals, Tool,
-        ToolCallContext, ToolSpec, Wanted,
+        MessageQuery, Messages, Model, Nodes, RunLog, Runs, SearchHit, SearchQuery, Signal,
+        Signals, Tool, ToolCallContext, ToolSpec, Wanted,
     },
     run::{Leg, StopCause},
 };
@@ -58,6 +62,9 @@ const EMPTY_AFTER: Duration = Duration::from_secs(5);
 const STOP_WAIT: Duration = Duration::from_secs(2);
 /// After the drain's time is up, legs have this long to close as interrupted.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
+/// A node that ends has this long to say so.
+const RETIRE_WAIT: Duration = Duration::from_secs(2);
 
 /// What the engine calls.
 #[derive(Clone)]
@@ -72,6 +79,8 @@ pub struct Ports {
     pub run_log: Arc<dyn RunLog>,
     /// What other nodes are told.
     pub signals: Arc<dyn Signals>,
+    /// The nodes that work on the same store.
+    pub nodes: Arc<dyn Nodes>,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// New ids.
@@ -122,6 +131,11 @@ struct Shared {
     settings: Settings,
     node: NodeId,
     live: live::Registry,
+    lease: lease::Lease,
+    /// Rung when another node released a leg.
+    released: Notify,
+    /// Who is there, as the last renewal showed.
+    company: watch_channel::Sender<nodes::Company>,
     flusher: flush::Flusher,
     tools: BTreeMap<String, Arc<dyn Tool>>,
     lanes: Vec<Lane>,
@@ -163,6 +177,9 @@ impl Engine {
             settings,
             node,
             live: live::Registry::default(),
+            lease: lease::Lease::default(),
+            released: Notify::new(),
+            company: watch_channel::Sender::default(),
             flusher: flush::Flusher::default(),
             tools,
             lanes,
@@ -180,15 +197,21 @@ impl Engine {
             async move {
                 keeper
                     .flusher
-                    .run(keeper.ports.run_log.as_ref(), &keeper.stop_keeping)
+                    .run(
+                        keeper.ports.run_log.as_ref(),
+                        &keeper.lease,
+                        &keeper.stop_keeping,
+                    )
                     .await;
             },
             &shared.home,
         );
         let listener = Arc::clone(&shared);
-        shared
-            .keeping
-            .spawn_on(async move { listener.listen().await }, &shared.home);
+        shared.keep(async move { listener.listen().await });
+        let renewer = Arc::clone(&shared);
+        shared.keep(async move { nodes::keep_lease(&renewer, &renewer.company).await });
+        let reaper = Arc::clone(&shared);
+        shared.keep(async move { nodes::reap(&reaper, reaper.company.subscribe()).await });
         Self(shared)
     }
 
@@ -202,9 +225,11 @@ impl Engine {
         self.0.live.all().len()
     }
 
-    /// Closes what dead nodes left behind: as failed by interruption, with the text that was flushed. Gives how many.
+    /// Makes this node known to the others and closes what nobody works on: as failed by interruption, with the text that
+    /// was flushed. Gives how many legs it closed.
     ///
-    /// With the embedded store every open leg that is not this engine's own is one.
+    /// With the embedded store every open leg that is not this engine's own is one. Where nodes share a store, legs of
+    /// nodes that may be alive are left; once a node has been silent for seven seconds, one of the others closes them.
     pub async fn recover(&self) -> Result<usize, EngineError> {
         recover::recover(&self.0).await
     }
@@ -288,10 +313,14 @@ impl Engine {
             };
             engine.0.tell(asked.leg, StopCause::Asked);
             drop(turn);
-            if let Some(live) = engine.0.live.find(asked.leg) {
-                // The stop is recorded: an owner that is slow to close does not change the answer.
-                let _late = timeout(STOP_WAIT, live.log.wait_closed()).await;
-            }
+            let closed = async {
+                match engine.0.live.find(asked.leg) {
+                    Some(live) => live.log.wait_closed().await,
+                    None => watch::closed_elsewhere(asked.leg, &engine.0).await,
+                }
+            };
+            // The stop is recorded: an owner that is slow to close does not change the answer.
+            let _late = timeout(STOP_WAIT, closed).await;
             Ok(true)
         })
         .await
@@ -392,11 +421,17 @@ impl Engine {
         }
     }
 
-    /// Ends the node's work: takes no new commands, lets live legs go on for `grace`, closes the rest as interrupted
-    /// with their text, and returns when everything is in the store.
+    /// Ends the node's work: takes no new commands, leaves legs that no upstream has answered yet to other nodes if there
+    /// are any, lets the others go on for `grace`, closes the rest as interrupted with their text, and returns when
+    /// everything is in the store.
     pub async fn drain(&self, grace: Duration) {
         let shared = &self.0;
         shared.draining.cancel();
+        if shared.company.borrow().alive.len() > 1 {
+            for live in shared.live.all() {
+                live.release();
+            }
+        }
         shared.work.close();
         if timeout(grace, shared.work.wait()).await.is_err() {
             for live in shared.live.all() {
@@ -412,6 +447,15 @@ impl Engine {
         shared.stop_keeping.cancel();
         shared.keeping.close();
         shared.keeping.wait().await;
+        // After the last renewal, which would put it back.
+        match timeout(RETIRE_WAIT, shared.ports.nodes.retire(&[shared.node])).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!(
+                    "this node could not say that it ends; the others will find it silent"
+                );
+            }
+        }
     }
 
     /// Carries a command out to its end in a task of the engine's own: one that was half done when its caller went away
@@ -463,6 +507,29 @@ impl Drop for Held {
 }
 
 impl Shared {
+    /// Runs house-keeping until the very end.
+    fn keep(&self, task: impl Future<Output = ()> + std::marker::Send + 'static) {
+        let stop = self.stop_keeping.clone();
+        let kept = async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = task => {}
+            }
+        };
+        self.keeping.spawn_on(kept, &self.home);
+    }
+
+    /// An empty log for a leg.
+    fn new_log(&self, leg: &Leg) -> log::LegLog {
+        log::LegLog::new(
+            leg.id,
+            leg.opened_at_ms,
+            Arc::clone(&self.held_bytes),
+            self.lease.clone(),
+        )
+    }
+
     /// Counts memory as in use.
     fn hold(&self, bytes: usize) -> Held {
         self.held_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -506,11 +573,7 @@ impl Shared {
     async fn listen(&self) {
         let mut signals = self.ports.signals.subscribe();
         loop {
-            let signal = tokio::select! {
-                () = self.stop_keeping.cancelled() => return,
-                signal = signals.next() => signal,
-            };
-            match signal {
+            match signals.next().await {
                 Some(Signal::StopAsked(leg, cause)) => {
                     if let Some(live) = self.live.find(leg) {
                         live.stop(cause);
@@ -520,9 +583,9 @@ impl Shared {
                     Signal::LegAdvanced(_)
                     | Signal::SlotTaken(_)
                     | Signal::SlotFreed(_)
-                    | Signal::LegReleased(_)
                     | Signal::Missed,
                 ) => {}
+                Some(Signal::LegReleased(_)) => self.released.notify_one(),
                 None => return,
             }
         }

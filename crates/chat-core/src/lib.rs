@@ -10,6 +10,7 @@
 pub mod access;
 pub mod codec;
 pub mod conversation;
+pub mod cost;
 pub mod engine;
 pub mod error;
 pub mod event;

@@ -13,14 +13,20 @@ crate::chat_contract!(fresh);
 fn the_macros_name_every_behaviour() {
     let suite = include_str!("suite.rs");
     for (module, source) in [
+        ("archive", include_str!("archive.rs")),
+        ("archive_messages", include_str!("archive_messages.rs")),
         ("conversations", include_str!("conversations.rs")),
         ("cuts", include_str!("cuts.rs")),
         ("files", include_str!("files.rs")),
+        ("documents", include_str!("documents.rs")),
         ("history", include_str!("history.rs")),
         ("messages", include_str!("messages.rs")),
+        ("nodes", include_str!("nodes.rs")),
+        ("notes", include_str!("notes.rs")),
         ("run_log", include_str!("run_log.rs")),
         ("runs", include_str!("runs.rs")),
         ("secrets", include_str!("secrets.rs")),
+        ("thread_views", include_str!("thread_views.rs")),
         ("users", include_str!("users.rs")),
     ] {
         let named = suite

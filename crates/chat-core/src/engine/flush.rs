@@ -11,7 +11,7 @@ use std::{
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::log::LegLog;
+use super::{lease::Lease, log::LegLog};
 use crate::ports::{RunLog, StoreError};
 
 /// An event is on its way to the store after at most this long.
@@ -53,7 +53,9 @@ impl Flusher {
     }
 
     /// Flushes until told to stop. What is not flushed then is in no seal either and is lost: stop it last.
-    pub(super) async fn run(&self, store: &dyn RunLog, stop: &CancellationToken) {
+    ///
+    /// Nothing is appended while the lease does not hold: others may have closed the legs.
+    pub(super) async fn run(&self, store: &dyn RunLog, lease: &Lease, stop: &CancellationToken) {
         loop {
             tokio::select! {
                 biased;
@@ -64,6 +66,11 @@ impl Flusher {
                 biased;
                 () = self.urgent.notified() => {}
                 () = sleep(EVERY) => {}
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = lease.held() => {}
             }
             self.flush(store).await;
         }

@@ -9,15 +9,18 @@ use tokio::{
 };
 
 use super::{
-    Held, Shared,
+    Held, Shared, handover,
     live::LiveLeg,
     prompt,
+    send::Start,
+    watch,
     writer::{End, Gone, Writer, head_of},
 };
 use token_budget::TooLong;
 
 use crate::{
     event::{EventKind, Field, FinishReason},
+    id::LegId,
     message::{Call, Executor, Message, Part, PartContent, PartStatus, ToolKind, ToolResult},
     ports::{
         Model, ModelAnswer, ModelError, ModelErrorKind, ModelEvent, ModelEventKind, ModelRequest,
@@ -33,22 +36,17 @@ const TITLE_WAIT: Duration = Duration::from_secs(1);
 /// After the model said that it is done, its usage may still come for this long.
 const USAGE_WAIT: Duration = Duration::from_secs(5);
 
-/// Works on a leg until it is closed. `alone` is the message that it answers, if nothing else stands in the conversation.
-pub(super) async fn work(
-    shared: &Shared,
-    live: &Arc<LiveLeg>,
-    model: &dyn Model,
-    title: Option<oneshot::Receiver<String>>,
-    alone: Option<Message>,
-) {
+/// Works on a leg until it is closed, or given up to another node.
+pub(super) async fn work(shared: &Shared, live: &Arc<LiveLeg>, model: &dyn Model, start: Start) {
     let costs = |message: Message| {
         let cost = message.body.cost(&live.leg.settings.encoding)?;
         Some(vec![(message, cost)])
     };
     let mut task = Task {
-        alone: alone.and_then(costs),
+        alone: start.alone.and_then(costs),
+        predecessor: start.predecessor,
         writer: Writer::new(shared, live, Vec::new()),
-        title,
+        title: start.title,
         deadline: Instant::now() + shared.settings.max_leg,
         prompt_tokens: 0,
         held: None,
@@ -56,6 +54,12 @@ pub(super) async fn work(
     let end = match task.answer(model).await {
         Ok(end) | Err(Halt::End(end)) => end,
         Err(Halt::Lost) => End::CANCELLED,
+        Err(Halt::Released) => {
+            if handover::give_away(shared, live, task.writer.fold().last_n()).await {
+                return;
+            }
+            End::failed(RunError::Interrupted)
+        }
     };
     let estimate = task.estimate();
     match live.stop_cause() {
@@ -65,7 +69,8 @@ pub(super) async fn work(
         }
         None => task.await_title().await,
     }
-    task.writer.close(end, estimate).await;
+    // Whoever closed it, it is closed.
+    let _by_whom = task.writer.close(end, estimate).await;
 }
 
 /// Why a task stops before its answer is whole.
@@ -74,6 +79,8 @@ enum Halt {
     End(End),
     /// The leg is someone else's.
     Lost,
+    /// The leg is to be given up to another node.
+    Released,
 }
 
 impl From<Gone> for Halt {
@@ -101,6 +108,8 @@ struct Task<'a> {
     held: Option<Held>,
     /// The history where it is known without reading it: the first message of a conversation.
     alone: Option<Vec<(Message, u32)>>,
+    /// The leg before this one, if another node works on it.
+    predecessor: Option<LegId>,
 }
 
 /// How a model step ended.
@@ -115,8 +124,11 @@ struct Step {
 impl Task<'_> {
     async fn answer(&mut self, model: &dyn Model) -> Result<End, Halt> {
         self.await_turn().await?;
-        self.writer.push(EventKind::LegTaken, None);
-        self.writer.show();
+        // One that was taken over may have been taken before.
+        if self.writer.fold().last_n() == 1 {
+            self.writer.push(EventKind::LegTaken, None);
+            self.writer.show();
+        }
         let leg = &self.writer.live.leg;
         let settings = leg.settings.clone();
         let history = if let Some(alone) = self.alone.take() {
@@ -126,7 +138,7 @@ impl Task<'_> {
             let read = prompt::read(messages, leg.conversation, leg.message_seq, &settings);
             tokio::select! {
                 biased;
-                halt = stopped(self.writer.live) => return Err(halt),
+                halt = halted(self.writer.live, false) => return Err(halt),
                 read = read => read.map_err(|error| self.log_unread(&error))?,
             }
         };
@@ -188,10 +200,13 @@ impl Task<'_> {
             for predecessor in before {
                 predecessor.log.wait_closed().await;
             }
+            if let Some(predecessor) = self.predecessor {
+                watch::closed_elsewhere(predecessor, self.writer.shared).await;
+            }
         };
         tokio::select! {
             biased;
-            halt = stopped(live) => Err(halt),
+            halt = halted(live, false) => Err(halt),
             // A predecessor that does not close in time is left out of the prompt, no more.
             _ = timeout(PREDECESSOR_WAIT, all_closed) => Ok(()),
         }
@@ -200,11 +215,12 @@ impl Task<'_> {
     /// Asks the model once and writes what it says.
     async fn step(&mut self, model: &dyn Model, request: ModelRequest) -> Result<Step, Halt> {
         let name = request.model.clone();
+        let begun = self.writer.fold().steps() > 0;
         let mut answering = model.answer(request);
         let answer = loop {
             tokio::select! {
                 biased;
-                halt = stopped(self.writer.live) => return Err(halt),
+                halt = halted(self.writer.live, begun) => return Err(halt),
                 () = sleep_until(self.deadline) => return Err(End::failed(RunError::Timeout).into()),
                 answer = &mut answering => break answer.map_err(|error| self.log_model_error(&error))?,
                 title = recv_title(&mut self.title) => self.retitle(title),
@@ -232,6 +248,14 @@ impl Task<'_> {
         let mut halt = pin!(stopped(self.writer.live));
         let mut late = pin!(sleep_until(self.deadline));
         loop {
+            if self.writer.shared.lease.upstreams_wait() {
+                tokio::select! {
+                    biased;
+                    halt = &mut halt => return Err(halt),
+                    () = self.writer.shared.lease.held() => {}
+                    () = &mut late => return Err(End::failed(RunError::Timeout).into()),
+                }
+            }
             let ready = events.next().now_or_never();
             if ready.is_none() {
                 self.writer.show();
@@ -448,6 +472,18 @@ impl Task<'_> {
             .retry_after
             .and_then(|after| u64::try_from(after.as_millis()).ok());
         end.into()
+    }
+}
+
+/// Waits until the leg is asked to stop or, unless an upstream has begun to answer, to be given up; says how it ends then.
+async fn halted(live: &LiveLeg, begun: bool) -> Halt {
+    if begun {
+        return stopped(live).await;
+    }
+    tokio::select! {
+        biased;
+        halt = stopped(live) => halt,
+        () = live.released() => Halt::Released,
     }
 }
 

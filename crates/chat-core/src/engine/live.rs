@@ -22,6 +22,7 @@ pub(crate) struct LiveLeg {
     pub(crate) log: Arc<LegLog>,
     stop: CancellationToken,
     cause: OnceLock<StopCause>,
+    release: CancellationToken,
 }
 
 impl LiveLeg {
@@ -31,6 +32,7 @@ impl LiveLeg {
             log: Arc::new(log),
             stop: CancellationToken::new(),
             cause: OnceLock::new(),
+            release: CancellationToken::new(),
         }
     }
 
@@ -44,6 +46,16 @@ impl LiveLeg {
     /// Why it was asked to stop, if it was.
     pub(super) fn stop_cause(&self) -> Option<StopCause> {
         self.cause.get().copied()
+    }
+
+    /// Asks its task to give it up to another node, if no upstream has answered yet.
+    pub(super) fn release(&self) {
+        self.release.cancel();
+    }
+
+    /// Returns once it was asked to be given up.
+    pub(super) async fn released(&self) {
+        self.release.cancelled().await;
     }
 
     /// Returns once it was asked to stop.

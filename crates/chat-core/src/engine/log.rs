@@ -10,6 +10,7 @@ use std::sync::{
 
 use tokio::sync::watch;
 
+use super::lease::Lease;
 use crate::{
     event::{EventKind, Field, RunEvent},
     id::LegId,
@@ -24,6 +25,8 @@ pub(crate) struct Seen {
     pub(crate) n: u32,
     /// Whether that is the leg's closing event.
     pub(crate) closed: bool,
+    /// Whether the leg was given up to another node: what comes is in the store.
+    pub(crate) given_away: bool,
 }
 
 #[derive(Debug)]
@@ -39,10 +42,16 @@ pub(crate) struct LegLog {
     pub(super) queued: AtomicBool,
     /// The text held by all live logs of the node, in bytes.
     held: Arc<AtomicUsize>,
+    /// Without it nothing is shown.
+    lease: Lease,
+    /// Whether nothing is shown any more but the end.
+    lost: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// Up to where readers are to see, once the lease allows it.
+    to_show: u32,
     /// The text of all compact deltas, one after the other.
     text: String,
     entries: Vec<Entry>,
@@ -69,7 +78,7 @@ struct Entry {
 const WHOLE: u32 = 1 << 31;
 
 impl LegLog {
-    pub(crate) fn new(leg: LegId, opened_at_ms: i64, held: Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(leg: LegId, opened_at_ms: i64, held: Arc<AtomicUsize>, lease: Lease) -> Self {
         Self {
             leg,
             opened_at_ms,
@@ -79,6 +88,8 @@ impl LegLog {
             given_up: AtomicBool::new(false),
             queued: AtomicBool::new(false),
             held,
+            lease,
+            lost: AtomicBool::new(false),
         }
     }
 
@@ -118,9 +129,44 @@ impl LegLog {
         (n, unflushed)
     }
 
-    /// Shows everything up to here.
-    pub(crate) fn show(&self, n: u32, closed: bool) {
-        self.seen.send_modify(|seen| *seen = Seen { n, closed });
+    /// Shows everything up to here, as soon as the node's lease holds.
+    pub(crate) fn show(&self, n: u32) {
+        let mut inner = self.lock();
+        inner.to_show = n;
+        self.show_to(&inner);
+    }
+
+    /// Shows what was held back while the lease did not hold.
+    pub(super) fn show_held_back(&self) {
+        self.show_to(&self.lock());
+    }
+
+    /// Shows nothing more but the end: another node closed the leg, and readers go by what that one kept.
+    pub(super) fn lose(&self) {
+        self.lost.store(true, Ordering::Release);
+    }
+
+    /// Shows everything up to here, the last of which is the closing event. The store has it, so no lease is needed.
+    pub(crate) fn show_end(&self, n: u32) {
+        self.lock().to_show = n;
+        self.seen.send_modify(|seen| {
+            seen.n = n;
+            seen.closed = true;
+        });
+    }
+
+    /// Sends readers to the store: another node goes on with the leg.
+    pub(super) fn give_away(&self) {
+        self.seen.send_modify(|seen| seen.given_away = true);
+    }
+
+    /// The lock is held, so that what one call shows is not hidden again by a slower one.
+    fn show_to(&self, inner: &MutexGuard<'_, Inner>) {
+        let n = inner.to_show;
+        let held_back = self.lease.is_frozen() || self.lost.load(Ordering::Acquire);
+        if !held_back && n > self.seen().n {
+            self.seen.send_modify(|seen| seen.n = n);
+        }
     }
 
     /// Takes back what is hidden and puts other events in its place, hidden as well; gives the last one's number.
@@ -395,7 +441,12 @@ mod tests {
     use super::*;
 
     fn log() -> LegLog {
-        LegLog::new(LegId::new(Uuid::from_u128(1)), 1000, Arc::default())
+        LegLog::new(
+            LegId::new(Uuid::from_u128(1)),
+            1000,
+            Arc::default(),
+            Lease::default(),
+        )
     }
 
     fn delta(part: u32, field: Field, text: &str) -> EventKind {
@@ -448,11 +499,31 @@ mod tests {
         log.push_delta(1000, 0, Field::Text, "shown");
         assert_eq!(log.read(0, 9), Some(Vec::new()));
         log.push(1000, EventKind::LegTaken, None);
-        log.show(1, false);
+        log.show(1);
         assert_eq!(log.read(0, 9).unwrap().len(), 1);
-        log.show(2, false);
+        log.show(2);
         assert_eq!(log.read(0, 9).unwrap().len(), 2);
         assert!(!log.seen().closed);
+    }
+
+    #[test]
+    fn shows_nothing_while_the_lease_does_not_hold() {
+        let lease = Lease::default();
+        let log = LegLog::new(
+            LegId::new(Uuid::from_u128(1)),
+            0,
+            Arc::default(),
+            lease.clone(),
+        );
+        log.push_delta(0, 0, Field::Text, "shown");
+        log.show(1);
+        assert!(lease.silent_for(super::super::lease::FREEZE_AFTER));
+        log.push_delta(0, 0, Field::Text, "held back");
+        log.show(2);
+        assert_eq!(log.seen().n, 1);
+        lease.thaw();
+        log.show_held_back();
+        assert_eq!(log.seen().n, 2);
     }
 
     #[test]
@@ -489,7 +560,12 @@ mod tests {
     #[test]
     fn gives_its_memory_back() {
         let held = Arc::new(AtomicUsize::new(0));
-        let log = LegLog::new(LegId::new(Uuid::from_u128(1)), 0, Arc::clone(&held));
+        let log = LegLog::new(
+            LegId::new(Uuid::from_u128(1)),
+            0,
+            Arc::clone(&held),
+            Lease::default(),
+        );
         let output = EventKind::Data {
             name: String::new(),
             id: None,
@@ -498,7 +574,7 @@ mod tests {
         };
         log.push(0, output, None);
         log.push_delta(0, 0, Field::Text, "12345");
-        log.show(2, true);
+        log.show_end(2);
         assert!(
             held.load(Ordering::Relaxed) > 1_005,
             "outputs weigh as much as texts"

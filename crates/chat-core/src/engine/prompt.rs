@@ -4,13 +4,12 @@ use token_budget::{Encoding, Item, TooLong, Turn, count, message_cost, whole_bud
 
 use crate::{
     id::ConversationId,
-    message::{Message, MessageBody, PartContent, Role, TokenCost},
+    message::{Message, MessageBody, PartContent, Role},
     ports::{MessageQuery, Messages, PromptCall, PromptItem, StoreError, Wanted},
     run::LegSettings,
 };
 
-/// What an image counts as; upstreams charge between 85 and about 1,100 tokens for one, by size and detail.
-const IMAGE_TOKENS: u32 = 1_100;
+pub(super) use crate::cost::{cost_of, counted_cost};
 
 /// Messages are read in pages, newest first, until the budget is full: a few at first, since they may be large.
 const PAGES: (u32, u32) = (4, 64);
@@ -119,60 +118,9 @@ pub(super) fn encoding_of(settings: &LegSettings) -> Encoding {
     settings.encoding.parse().unwrap_or(Encoding::O200kBase)
 }
 
-/// What a message costs in a prompt; long texts are counted off the async threads.
-pub(super) async fn cost_of(body: &MessageBody, role: Role, encoding: Encoding) -> u32 {
-    let (text, images) = counted(body);
-    let role = role.as_str();
-    let tokens = if text.len() <= token_budget::LARGE_TEXT_BYTES {
-        message_cost(encoding, role, &text, None)
-    } else {
-        let bytes = text.len();
-        tokio::task::spawn_blocking(move || message_cost(encoding, role, &text, None))
-            .await
-            // Counting does not fail; should it ever, a token a byte is an upper bound.
-            .unwrap_or_else(|_| u32::try_from(bytes).unwrap_or(u32::MAX))
-    };
-    tokens.saturating_add(images.saturating_mul(IMAGE_TOKENS))
-}
-
-/// The record of what a message costs.
-pub(super) async fn counted_cost(body: &MessageBody, role: Role, encoding: Encoding) -> TokenCost {
-    TokenCost {
-        encoding: encoding.as_str().to_owned(),
-        tokens: cost_of(body, role, encoding).await,
-    }
-}
-
 /// What a tool's output adds to a prompt that is being continued.
 pub(super) fn output_cost(encoding: Encoding, text: &str) -> u32 {
     count(encoding, text).saturating_add(token_budget::MESSAGE_OVERHEAD)
-}
-
-/// The text of a message that a prompt is charged for, and its number of images.
-fn counted(body: &MessageBody) -> (String, u32) {
-    let mut text = String::new();
-    let mut images = 0;
-    for part in &body.parts {
-        match &part.content {
-            PartContent::Text { text: one, .. } | PartContent::Refusal { text: one } => {
-                text.push_str(one);
-            }
-            PartContent::Call(call) => {
-                text.push_str(&call.name);
-                text.push_str(&call.arguments);
-            }
-            PartContent::CallOutput { result, .. } => {
-                text.push_str(&serde_json::to_string(result).unwrap_or_default());
-            }
-            PartContent::File { .. } => images += 1,
-            PartContent::Reasoning { .. }
-            | PartContent::ToolList { .. }
-            | PartContent::Source { .. }
-            | PartContent::Data { .. }
-            | PartContent::Opaque { .. } => {}
-        }
-    }
-    (text, images)
 }
 
 /// Writes a stored message into the prompt. What has no content for a model is left out.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use token_budget::{Turn, whole_budget};
 use tokio::sync::oneshot;
 
-use super::{Lane, Shared, leg, live::LiveLeg, log::LegLog, prompt, recover, title};
+use super::{Lane, Shared, leg, live::LiveLeg, prompt, recover, title};
 use crate::{
     access::Owner,
     conversation::NewConversation,
@@ -109,6 +109,10 @@ pub(super) async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, Engin
         closed_at_ms: None,
     };
     let live = begin(shared, leg.clone());
+    let predecessor = fresh
+        .predecessor
+        .filter(|predecessor| predecessor.node != shared.node)
+        .map(|predecessor| predecessor.leg);
     let title = (fresh.created && fresh.conversation.title.is_none())
         .then(|| title::begin(shared, &leg, &open.input))
         .flatten();
@@ -116,7 +120,15 @@ pub(super) async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, Engin
         .created
         .then(|| first_message(&open.input, &leg))
         .flatten();
-    start(shared, live, title, alone);
+    start(
+        shared,
+        live,
+        Start {
+            title,
+            alone,
+            predecessor,
+        },
+    );
     shared
         .ports
         .signals
@@ -180,11 +192,11 @@ fn first_message(input: &[NewMessage], leg: &Leg) -> Option<Message> {
 
 /// Puts a leg that was just opened into the registry, with its opening event shown.
 fn begin(shared: &Arc<Shared>, leg: Leg) -> Arc<LiveLeg> {
-    let log = LegLog::new(leg.id, leg.opened_at_ms, Arc::clone(&shared.held_bytes));
+    let log = shared.new_log(&leg);
     let opened = opening_event(&leg);
     let n = log.push(leg.opened_at_ms, opened, None);
     let live = Arc::new(LiveLeg::new(leg, log));
-    live.log.show(n, false);
+    live.log.show(n);
     shared.live.insert(&live);
     shared.flusher.note(&live.log, 0);
     live
@@ -200,13 +212,19 @@ pub(super) const fn opening_event(leg: &Leg) -> EventKind {
     }
 }
 
+/// What a leg's task begins with, besides the leg.
+#[derive(Debug, Default)]
+pub(super) struct Start {
+    /// The title that is being made beside it.
+    pub(super) title: Option<oneshot::Receiver<String>>,
+    /// The message that it answers, if nothing else stands in the conversation.
+    pub(super) alone: Option<Message>,
+    /// The leg that it replaced, if another node works on that.
+    pub(super) predecessor: Option<LegId>,
+}
+
 /// Sets a leg's task to work on the next lane. Should the task panic, the leg is closed as failed.
-fn start(
-    shared: &Arc<Shared>,
-    live: Arc<LiveLeg>,
-    title: Option<oneshot::Receiver<String>>,
-    alone: Option<Message>,
-) {
+pub(super) fn start(shared: &Arc<Shared>, live: Arc<LiveLeg>, start: Start) {
     let task_shared = Arc::clone(shared);
     let Some(Lane { handle, model }) = shared.lane() else {
         let task =
@@ -216,7 +234,7 @@ fn start(
     };
     let model = Arc::clone(model);
     let task = async move {
-        let work = leg::work(&task_shared, &live, model.as_ref(), title, alone);
+        let work = leg::work(&task_shared, &live, model.as_ref(), start);
         if leg::unwind_safe(work).await.is_err() {
             tracing::error!(leg = %live.leg.id, "a leg's task panicked");
             recover::close_live(&task_shared, &live, RunError::Internal).await;

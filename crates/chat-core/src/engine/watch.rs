@@ -8,7 +8,7 @@ use super::{Shared, live::LiveLeg, log::Seen};
 use crate::{
     event::RunEvent,
     id::LegId,
-    ports::{Signal, SignalStream, StoreError},
+    ports::{Signal, SignalStream, Standing, StoreError},
 };
 
 /// How many events one step of a reader takes at most.
@@ -62,11 +62,15 @@ impl Watch {
                 Source::Live { live, seen } => {
                     let after = self.after;
                     // The sender lives in the leg that this reader holds, so waiting cannot fail.
-                    let _ = seen.wait_for(|seen| seen.n > after).await;
-                    if let Some(events) = live.log.read(after, BATCH) {
+                    let _ = seen
+                        .wait_for(|seen| seen.n > after || seen.given_away)
+                        .await;
+                    let is_here = live.log.seen().n > after;
+                    if is_here && let Some(events) = live.log.read(after, BATCH) {
                         break events;
                     }
-                    // The log's memory was given back: this reader is far behind, and the seal has the rest.
+                    // The log's memory was given back: this reader is far behind, and the seal has the rest. Or another
+                    // node goes on with the leg.
                     self.source = Source::stored(&self.shared);
                 }
                 Source::Stored { signals, read } => {
@@ -143,6 +147,19 @@ async fn stored(
             return Ok(Stored::Here);
         }
         ring_or_time(signals, |signal| signal == Signal::LegAdvanced(leg)).await;
+    }
+}
+
+/// Returns once a leg that another node works on is closed, or gone.
+pub(super) async fn closed_elsewhere(leg: LegId, shared: &Shared) {
+    let mut signals = shared.ports.signals.subscribe();
+    loop {
+        // A store that cannot say so now may say so later; whoever waits has a limit.
+        let standing = shared.ports.runs.standing(&[leg]).await;
+        if let Ok([Standing::Closed | Standing::Gone]) = standing.as_deref() {
+            return;
+        }
+        ring_or_time(&mut signals, |signal| signal == Signal::LegAdvanced(leg)).await;
     }
 }
 

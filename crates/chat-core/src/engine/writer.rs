@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Upstream reads pause while this much text of a leg waits for the store.
-const UNFLUSHED_BYTES: usize = 256 * 1024;
+const UNFLUSHED_BYTES: usize = 1024 * 1024;
 /// A seal of more text than this is packed off the lanes.
 const LARGE_SEAL_BYTES: usize = 64 * 1024;
 /// A close that the store refuses, rather than being unable to do it now, is tried this often.
@@ -106,7 +106,7 @@ impl<'a> Writer<'a> {
     /// in a burst is most of what an event costs.
     pub(super) fn show(&mut self) {
         if let Some((n, bytes)) = self.waiting.take() {
-            self.live.log.show(n, false);
+            self.live.log.show(n);
             self.shared.flusher.note(&self.live.log, bytes);
         }
     }
@@ -174,7 +174,7 @@ impl<'a> Writer<'a> {
                 }
             }
         }
-        self.live.log.show(n, false);
+        self.live.log.show(n);
         self.shared
             .ports
             .signals
@@ -182,8 +182,9 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Closes the leg and its run: finishes open parts, stores answer, seal and status at once, then shows the end.
-    pub(super) async fn close(mut self, end: End, estimate: Option<Usage>) {
+    /// Closes the leg and its run: finishes open parts, stores answer, seal and status at once, then shows the end. Says
+    /// whether it was this node that closed it; `None` when the store refused.
+    pub(super) async fn close(mut self, end: End, estimate: Option<Usage>) -> Option<Closed> {
         self.show();
         let finished = match end.outcome {
             Outcome::Completed => PartStatus::Completed,
@@ -205,11 +206,11 @@ impl<'a> Writer<'a> {
             },
             None,
         );
-        self.close_as_folded(n).await;
+        self.close_as_folded(n).await
     }
 
-    /// Closes a leg whose log already holds the closing event, number `n`.
-    pub(super) async fn close_as_folded(self, n: u32) {
+    /// Closes a leg whose log already holds the closing event, number `n`. Answers as [`Writer::close`] does.
+    pub(super) async fn close_as_folded(self, n: u32) -> Option<Closed> {
         let answer = self.body().await.map(|body| self.record(body));
         let leg = &self.live.leg;
         let seal = match self.seal().await {
@@ -232,7 +233,8 @@ impl<'a> Writer<'a> {
             seal,
             at_ms: self.shared.ports.clock.now_ms(),
         };
-        let n = match self.close_in_store(&close).await {
+        let closed = self.close_in_store(&close).await;
+        let n = match closed {
             Some(Closed::Lost) => self.adopt_close(n).await,
             Some(Closed::Done) => {
                 self.shared.empty_soon(&self.live.log);
@@ -240,13 +242,14 @@ impl<'a> Writer<'a> {
             }
             None => n,
         };
-        self.live.log.show(n, true);
+        self.live.log.show_end(n);
         self.shared.live.remove(leg.id);
         self.shared.ports.signals.ring(Signal::LegAdvanced(leg.id));
         self.shared
             .ports
             .signals
             .ring(Signal::SlotFreed(leg.conversation));
+        closed
     }
 
     /// Closes the leg in the store, however long that is unable to. `None` when it refuses again and again: the leg is let go
@@ -276,22 +279,24 @@ impl<'a> Writer<'a> {
     /// The end that someone else gave this leg, in place of ours. A leg that was deleted keeps ours, for its readers.
     async fn adopt_close(&self, n: u32) -> u32 {
         let shown = self.live.log.seen().n;
-        match self
+        let read = self
             .shared
             .ports
             .run_log
-            .read(self.live.leg.id, shown, u32::MAX)
-            .await
-        {
-            Ok(theirs) if theirs.last().is_some_and(|event| event.kind.is_closing()) => {
-                self.live.log.replace_hidden(theirs)
-            }
-            Ok(_) => n,
+            .read(self.live.leg.id, 0, u32::MAX)
+            .await;
+        let mut theirs = match read {
+            Ok(theirs) if theirs.last().is_some_and(|event| event.kind.is_closing()) => theirs,
+            Ok(_) => return n,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, leg = %self.live.leg.id, "the end of a leg that was lost cannot be read");
-                n
+                return n;
             }
-        }
+        };
+        // Readers may have been shown more than the other had: what they get then is the end alone.
+        let known = theirs.partition_point(|event| event.n <= shown);
+        theirs.drain(..known.min(theirs.len().saturating_sub(1)));
+        self.live.log.replace_hidden(theirs)
     }
 
     async fn body(&self) -> Option<MessageBody> {

@@ -24,7 +24,8 @@ pub trait Conversations: Send + Sync {
     /// [`Opened::Repeated`] and changes nothing, also when what it named was cut away since; a missing conversation
     /// without `create` is [`Refusal::NotFound`]; a foreign one [`Refusal::Forbidden`]; an input message's id that
     /// another message has, or an answer that is still to come, is [`Refusal::MessageTaken`], unless the cut deletes
-    /// that one; under [`Policy::Refuse`] a slot that is held, unless the cut frees it, is [`Refusal::Busy`].
+    /// that one, and so is such an id for the answer; under [`Policy::Refuse`] a slot that is held, unless the cut
+    /// frees it, is [`Refusal::Busy`].
     ///
     /// Under [`Policy::Replace`] the slot is taken from its holder in the same transaction: a paused holder is
     /// cancelled there; one with an open leg is marked `cancelling` and given back as

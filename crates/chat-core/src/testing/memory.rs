@@ -102,6 +102,11 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// Forgets which nodes there were, as an embedded store does when its process ends.
+    pub fn forget_nodes(&self) {
+        self.lock().nodes.clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -149,6 +149,7 @@ impl World {
 
     /// One life of a process: until the operations end or it crashes. Gives what is left of them.
     async fn live<'a>(&mut self, ops: &'a [Op]) -> &'a [Op] {
+        self.store.forget_nodes();
         let model = Arc::new(ScriptedModel::default());
         let port = Arc::clone(&model) as Arc<dyn Model>;
         let engine = engine(

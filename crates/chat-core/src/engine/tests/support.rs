@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -20,8 +20,8 @@ use crate::{
     id::{ConversationId, LegId, MessageId, NodeId, UserId},
     message::{Message, PartContent},
     ports::{
-        Checkpoint, CloseLeg, Closed, LocalSignals, LogBatch, Model, Policy, RunLog, Runs,
-        Standing, StopAsked, StoreError, Tool, Wanted,
+        Beat, Checkpoint, CloseLeg, Closed, LocalSignals, LogBatch, Model, Nodes, Policy, RunLog,
+        Runs, Standing, StopAsked, StoreError, Tool, Wanted,
     },
     run::{Leg, Outcome, RunError},
     testing::{CountingIds, Line, ManualClock, MemoryStore, ScriptedModel, settings},
@@ -67,6 +67,15 @@ impl House {
         }
     }
 
+    /// Another node over the same store, with signals of its own: it hears nothing of this one and has to look.
+    pub(super) async fn neighbour(&self, lifeline: &Lifeline) -> Engine {
+        let mut ports = ports(&self.store, &self.ids);
+        ports.nodes = Arc::new(lifeline.to(&self.store));
+        let neighbour = start(ports, Arc::clone(&self.model) as _, Settings::default());
+        neighbour.recover().await.unwrap();
+        neighbour
+    }
+
     /// One whose store is slow or fails.
     pub(super) fn faulty(scripts: impl IntoIterator<Item = Vec<Line>>, faults: &Faulty) -> Self {
         let mut house = Self::new(scripts);
@@ -90,6 +99,7 @@ impl House {
 
     /// Another engine over the same store, as after a restart.
     pub(super) fn restarted(&self) -> Engine {
+        self.store.forget_nodes();
         let model = Arc::clone(&self.model) as Arc<dyn Model>;
         engine(
             &self.store,
@@ -156,21 +166,79 @@ pub(super) fn engine_with(
     tools: Vec<Arc<dyn Tool>>,
 ) -> Engine {
     let ports = Ports {
-        conversations: Arc::new(store.clone()),
-        messages: Arc::new(store.clone()),
         runs,
         run_log,
+        tools,
+        ..ports(store, ids)
+    };
+    start(ports, model, settings)
+}
+
+/// Everything in one memory store.
+fn ports(store: &MemoryStore, ids: &Arc<CountingIds>) -> Ports {
+    Ports {
+        conversations: Arc::new(store.clone()),
+        messages: Arc::new(store.clone()),
+        runs: Arc::new(store.clone()),
+        run_log: Arc::new(store.clone()),
         signals: Arc::new(LocalSignals::new()),
+        nodes: Arc::new(store.clone()),
         clock: Arc::new(ManualClock::at(1_700_000_000_000)),
         ids: Arc::clone(ids) as Arc<_>,
-        tools,
-    };
+        tools: Vec::new(),
+    }
+}
+
+/// An engine on the runtime that this is called on.
+fn start(ports: Ports, model: Arc<dyn Model>, settings: Settings) -> Engine {
     let handle = Handle::current();
     let lane = Lane {
         handle: handle.clone(),
         model,
     };
     Engine::new(ports, vec![lane], handle, settings)
+}
+
+/// What a node shows that it lives by, which a test can cut.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lifeline {
+    cut: Arc<AtomicBool>,
+    store: MemoryStore,
+}
+
+impl Lifeline {
+    fn to(&self, store: &MemoryStore) -> Self {
+        Self {
+            cut: Arc::clone(&self.cut),
+            store: store.clone(),
+        }
+    }
+
+    /// From now on the node cannot renew.
+    pub(super) fn cut(&self) {
+        self.cut.store(true, Ordering::Release);
+    }
+
+    /// From now on it can.
+    pub(super) fn mend(&self) {
+        self.cut.store(false, Ordering::Release);
+    }
+}
+
+#[async_trait]
+impl Nodes for Lifeline {
+    async fn renew(&self, node: NodeId) -> Result<Vec<Beat>, StoreError> {
+        if self.cut.load(Ordering::Acquire) {
+            // As a store does that looks for its primary.
+            sleep(Duration::from_millis(300)).await;
+            return Err(StoreError::Unavailable("as the test wants it".into()));
+        }
+        self.store.renew(node).await
+    }
+
+    async fn retire(&self, nodes: &[NodeId]) -> Result<(), StoreError> {
+        self.store.retire(nodes).await
+    }
 }
 
 /// A store that is slow or fails, as a test sets it.
