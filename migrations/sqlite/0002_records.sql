@@ -2,6 +2,9 @@
 
 ALTER TABLE user ADD COLUMN password TEXT;
 
+-- For going through one owner's conversations in the order of their ids.
+CREATE INDEX conversation_owner ON conversation (owner, id);
+
 CREATE TABLE summary (
     conversation BLOB PRIMARY KEY REFERENCES conversation (id) ON DELETE CASCADE,
     text         TEXT NOT NULL,

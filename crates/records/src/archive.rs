@@ -28,6 +28,9 @@ pub trait Archive: Send + Sync {
     /// In one transaction. The conversation goes on after the last of them. A message whose id stands in another
     /// conversation, whose place or alias another message has, or that a coming answer will have, is [`Put::Taken`];
     /// all are [`Put::Orphan`] when there is no such conversation. They are found by a search like any other.
+    ///
+    /// A place is from 1 to 2^53, and each message names this conversation; anything else is an error. Other writers may
+    /// have to wait meanwhile, so a caller gives about 8 MiB of messages at a time, or a single greater one.
     async fn put_messages(
         &self,
         conversation: ConversationId,

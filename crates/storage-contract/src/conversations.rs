@@ -200,6 +200,40 @@ pub async fn an_id_is_taken_by_the_input_before_it(store: Arc<dyn ChatStore>) {
     refused(&store, &open, Refusal::MessageTaken).await;
 }
 
+/// An answer's id is taken like a message's: by a stored message, by a coming answer, and by an input message.
+pub async fn a_taken_id_of_the_answer_is_refused(store: Arc<dyn ChatStore>) {
+    let owner = sample::owner();
+    let first = sample::send(&owner, sample::conversation_id(), "one");
+    let first_leg = sample::opened(&*store, &first).await;
+    let id = sample::conversation_id();
+    let own = sample::send(&owner, id, "question");
+    sample::opened(&*store, &own).await;
+    let mut open = sample::send(&owner, id, "two");
+    for taken in [
+        first.input[0].id,
+        first.answer,
+        own.input[0].id,
+        own.answer,
+        open.input[0].id,
+    ] {
+        open.answer = taken;
+        refused(&store, &open, Refusal::MessageTaken).await;
+    }
+    let close = sample::close(&first, &first_leg, "an answer");
+    assert_eq!(store.close_leg(close).await.unwrap(), Closed::Done);
+    open.answer = first.answer;
+    refused(&store, &open, Refusal::MessageTaken).await;
+    assert_eq!(sample::texts(&*store, id).await.len(), 1);
+    // What the cut deletes is free.
+    open.cut_from = Some(own.input[0].id);
+    for freed in [own.answer, own.input[0].id] {
+        open.answer = freed;
+        sample::opened(&*store, &open).await;
+        store.delete_conversation(id).await.unwrap().unwrap();
+        sample::opened(&*store, &own).await;
+    }
+}
+
 /// Checks are made in order: not found, forbidden, taken, busy.
 pub async fn the_first_failing_check_is_answered(store: Arc<dyn ChatStore>) {
     let owner = sample::owner();

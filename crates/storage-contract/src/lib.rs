@@ -1,7 +1,7 @@
 //! One test suite that every store passes, a named test per sentence of the ports.
 //!
-//! A behaviour is a function over a fresh store. [`chat_contract!`] and [`records_contract!`] write one test per
-//! behaviour for a store:
+//! A behaviour is a function over a fresh store. [`chat_contract!`], [`records_contract!`] and the others write
+//! one test per behaviour for a store:
 //!
 //! ```text
 //! async fn fresh() -> (Arc<MyStore>, TempDir) { … }
@@ -21,20 +21,26 @@
     reason = "all of this crate is test code, where a broken expectation ends the test"
 )]
 
+pub mod archive;
+pub mod archive_messages;
 pub mod conversations;
 pub mod cuts;
+pub mod documents;
 pub mod files;
 pub mod history;
 pub mod messages;
+pub mod nodes;
+pub mod notes;
 pub mod run_log;
 pub mod runs;
 pub mod sample;
 pub mod secrets;
+pub mod thread_views;
 pub mod users;
 
 mod suite;
 
-pub use suite::{ChatStore, RecordsStore, run};
+pub use suite::{ChatStore, RecordsStore, WholeStore, run};
 
 #[cfg(test)]
 mod tests;

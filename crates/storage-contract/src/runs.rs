@@ -5,7 +5,10 @@ use std::sync::Arc;
 use chat_core::{
     id::{LegId, NodeId},
     message::{MessageBody, Role},
-    ports::{Checkpoint, CloseLeg, Closed, FreshLeg, OpenLeg, Opened, Policy, Refusal, StopAsked},
+    ports::{
+        Checkpoint, CloseLeg, Closed, FreshLeg, OpenLeg, Opened, Policy, Refusal, Standing,
+        StopAsked,
+    },
     run::{Leg, RunError, RunStatus},
 };
 use tokio::task::JoinSet;
@@ -344,6 +347,249 @@ pub async fn orphans_are_open_legs_of_dead_nodes(store: Arc<dyn ChatStore>) {
         orphans(vec![alive.node]).await,
         [oldest.0.leg, newest.0.leg]
     );
+}
+
+/// Legs stand open, stopping, closed or gone, in the order asked, as often as asked.
+pub async fn legs_stand_as_they_are(store: Arc<dyn ChatStore>) {
+    let (open, _) = one(&store).await;
+    let (stopped, _) = one(&store).await;
+    assert!(
+        store
+            .ask_stop(stopped.conversation)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    let (replaced, _) = one(&store).await;
+    let next = sample::send(&replaced.caller, replaced.conversation, "next");
+    sample::opened(&*store, &next).await;
+    let (closed, leg) = one(&store).await;
+    done(&store, sample::close(&closed, &leg, "done")).await;
+    let (paused, leg) = one(&store).await;
+    done(&store, sample::pause(&paused, &leg)).await;
+    let (deleted, _) = one(&store).await;
+    let deletion = store.delete_conversation(deleted.conversation).await;
+    assert!(deletion.unwrap().is_some());
+    let (cut, _) = one(&store).await;
+    let mut edit = sample::send(&cut.caller, cut.conversation, "edited");
+    edit.cut_from = Some(cut.input[0].id);
+    sample::opened(&*store, &edit).await;
+    let unknown = LegId::new(sample::uuid());
+    let legs = [
+        closed.leg,
+        open.leg,
+        unknown,
+        stopped.leg,
+        deleted.leg,
+        replaced.leg,
+        open.leg,
+        next.leg,
+        paused.leg,
+        cut.leg,
+        edit.leg,
+    ];
+    assert_eq!(
+        store.standing(&legs).await.unwrap(),
+        [
+            Standing::Closed,
+            Standing::Open,
+            Standing::Gone,
+            Standing::Stopping,
+            Standing::Gone,
+            Standing::Stopping,
+            Standing::Open,
+            Standing::Open,
+            Standing::Closed,
+            Standing::Gone,
+            Standing::Open,
+        ]
+    );
+    assert_eq!(store.standing(&[]).await.unwrap(), []);
+}
+
+/// A released leg is nobody's, stays open, and is an orphan whoever is alive.
+pub async fn a_released_leg_is_an_orphan(store: Arc<dyn ChatStore>) {
+    let (open, leg) = one(&store).await;
+    let before = store.find_leg(open.leg).await.unwrap().unwrap();
+    assert_eq!(store.list_orphans(&[open.node]).await.unwrap(), []);
+    released(&store, &open, &leg).await;
+    let expected = Leg {
+        node: NodeId::NOBODY,
+        ..before
+    };
+    assert_eq!(
+        store.find_leg(open.leg).await.unwrap(),
+        Some(expected.clone())
+    );
+    assert_eq!(store.list_orphans(&[open.node]).await.unwrap(), [expected]);
+    assert_eq!(store.standing(&[open.leg]).await.unwrap(), [Standing::Open]);
+    // It holds the slot as before, and a stop names it.
+    let asked = store.ask_stop(open.conversation).await.unwrap().unwrap();
+    assert_eq!((asked.leg, asked.node), (open.leg, NodeId::NOBODY));
+}
+
+/// A leg that was closed or deleted, and one with another epoch, is not released.
+pub async fn a_late_or_foreign_release_is_lost(store: Arc<dyn ChatStore>) {
+    let (open, leg) = one(&store).await;
+    let release = |epoch| {
+        let (store, leg) = (Arc::clone(&store), open.leg);
+        async move { store.release_leg(leg, epoch).await.unwrap() }
+    };
+    assert_eq!(release(leg.epoch + 1).await, Closed::Lost);
+    let found = store.find_leg(open.leg).await.unwrap().unwrap();
+    assert_eq!(found.node, open.node);
+    done(&store, sample::close(&open, &leg, "done")).await;
+    assert_eq!(release(leg.epoch).await, Closed::Lost);
+    let found = store.find_leg(open.leg).await.unwrap().unwrap();
+    assert_eq!(found.node, open.node);
+    let deleted = store.delete_conversation(open.conversation).await;
+    assert!(deleted.unwrap().is_some());
+    assert_eq!(release(leg.epoch).await, Closed::Lost);
+    let unknown = LegId::new(sample::uuid());
+    assert_eq!(store.release_leg(unknown, 1).await.unwrap(), Closed::Lost);
+}
+
+/// A leg whose run was asked to stop, or was replaced, is its node's to close and not released.
+pub async fn a_leg_that_is_to_stop_is_not_released(store: Arc<dyn ChatStore>) {
+    for replaces in [false, true] {
+        let (open, leg) = one(&store).await;
+        if replaces {
+            let next = sample::send(&open.caller, open.conversation, "next");
+            sample::opened(&*store, &next).await;
+        } else {
+            assert!(store.ask_stop(open.conversation).await.unwrap().is_some());
+        }
+        assert_eq!(
+            store.release_leg(open.leg, leg.epoch).await.unwrap(),
+            Closed::Lost
+        );
+        let found = store.find_leg(open.leg).await.unwrap().unwrap();
+        assert_eq!(found.node, open.node);
+        done(&store, sample::close(&open, &leg, "half")).await;
+    }
+}
+
+/// A claimed leg is given as it is now: the claiming node's, with its epoch raised by one.
+pub async fn a_claimed_leg_has_a_new_epoch(store: Arc<dyn ChatStore>) {
+    let (open, leg) = one(&store).await;
+    let before = store.find_leg(open.leg).await.unwrap().unwrap();
+    released(&store, &open, &leg).await;
+    let node = NodeId::new(sample::uuid());
+    let claimed = store.claim_leg(open.leg, node).await.unwrap();
+    let expected = Leg {
+        node,
+        epoch: before.epoch + 1,
+        ..before
+    };
+    assert_eq!(claimed.as_ref(), Some(&expected));
+    assert_eq!(store.find_leg(open.leg).await.unwrap(), claimed);
+    assert_eq!(store.list_orphans(&[node]).await.unwrap(), []);
+    // It can be given up and taken over again.
+    let again = store.release_leg(open.leg, expected.epoch).await.unwrap();
+    assert_eq!(again, Closed::Done);
+    let claimed = store.claim_leg(open.leg, open.node).await.unwrap().unwrap();
+    assert_eq!((claimed.node, claimed.epoch), (open.node, leg.epoch + 2));
+}
+
+/// A leg that is not released, or no longer, or not there, is not given.
+pub async fn a_leg_that_is_not_released_is_not_claimed(store: Arc<dyn ChatStore>) {
+    let node = NodeId::new(sample::uuid());
+    let (open, leg) = one(&store).await;
+    assert_eq!(store.claim_leg(open.leg, node).await.unwrap(), None);
+    let found = store.find_leg(open.leg).await.unwrap().unwrap();
+    assert_eq!((found.node, found.epoch), (open.node, leg.epoch));
+    released(&store, &open, &leg).await;
+    assert!(store.claim_leg(open.leg, node).await.unwrap().is_some());
+    assert_eq!(store.claim_leg(open.leg, open.node).await.unwrap(), None);
+
+    let (closed, leg) = one(&store).await;
+    released(&store, &closed, &leg).await;
+    done(&store, sample::close(&closed, &leg, "done")).await;
+    assert_eq!(store.claim_leg(closed.leg, node).await.unwrap(), None);
+
+    let (deleted, leg) = one(&store).await;
+    released(&store, &deleted, &leg).await;
+    let deletion = store.delete_conversation(deleted.conversation).await;
+    assert!(deletion.unwrap().is_some());
+    assert_eq!(store.claim_leg(deleted.leg, node).await.unwrap(), None);
+    let unknown = LegId::new(sample::uuid());
+    assert_eq!(store.claim_leg(unknown, node).await.unwrap(), None);
+}
+
+/// When several nodes race for a released leg, exactly one gets it.
+pub async fn racing_claims_have_one_winner(store: Arc<dyn ChatStore>) {
+    let (open, leg) = one(&store).await;
+    released(&store, &open, &leg).await;
+    let mut racing = JoinSet::new();
+    for _ in 0..16 {
+        let store = Arc::clone(&store);
+        let leg = open.leg;
+        racing.spawn(async move {
+            let node = NodeId::new(sample::uuid());
+            let claimed = store.claim_leg(leg, node).await.unwrap();
+            claimed.inspect(|claimed| assert_eq!(claimed.node, node))
+        });
+    }
+    let winners: Vec<_> = racing.join_all().await.into_iter().flatten().collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(winners[0].epoch, leg.epoch + 1);
+    let found = store.find_leg(open.leg).await.unwrap();
+    assert_eq!(found.as_ref(), winners.first());
+}
+
+/// What the earlier node writes to a leg that was taken over is lost; what the new one writes is not.
+pub async fn a_write_with_the_earlier_epoch_is_lost(store: Arc<dyn ChatStore>) {
+    let (open, leg) = one(&store).await;
+    released(&store, &open, &leg).await;
+    let node = NodeId::new(sample::uuid());
+    let claimed = store.claim_leg(open.leg, node).await.unwrap().unwrap();
+    let late = checkpoint(&open, &leg, Some("late"));
+    assert_eq!(store.checkpoint(late).await.unwrap(), Closed::Lost);
+    let late = sample::close(&open, &leg, "late");
+    assert_eq!(store.close_leg(late).await.unwrap(), Closed::Lost);
+    let late = store.release_leg(open.leg, leg.epoch).await.unwrap();
+    assert_eq!(late, Closed::Lost);
+    assert_eq!(store.find_message(open.answer).await.unwrap(), None);
+    assert_eq!(store.find_leg(open.leg).await.unwrap(), Some(claimed));
+
+    let leg = FreshLeg {
+        epoch: leg.epoch + 1,
+        ..leg
+    };
+    let written = checkpoint(&open, &leg, Some("half"));
+    assert_eq!(store.checkpoint(written).await.unwrap(), Closed::Done);
+    done(&store, sample::close(&open, &leg, "whole")).await;
+    assert_eq!(text(&store, &open).await, "whole");
+}
+
+/// A stop that races a release is seen by who closes the leg, or names a released leg.
+pub async fn a_stop_that_races_a_release_is_not_missed(store: Arc<dyn ChatStore>) {
+    for _ in 0..8 {
+        let (open, leg) = one(&store).await;
+        let (stopping, releasing) = (Arc::clone(&store), Arc::clone(&store));
+        let mut racing = JoinSet::new();
+        let id = open.conversation;
+        racing.spawn(async move {
+            let asked = stopping.ask_stop(id).await.unwrap().unwrap();
+            asked.node == NodeId::NOBODY
+        });
+        let (leg_id, epoch) = (open.leg, leg.epoch);
+        racing.spawn(
+            async move { releasing.release_leg(leg_id, epoch).await.unwrap() == Closed::Done },
+        );
+        let outcomes = racing.join_all().await;
+        // Either the stop came first and the release was lost, or the stop found the leg released.
+        assert_eq!(outcomes[0], outcomes[1], "{outcomes:?}");
+        assert_eq!(
+            store.standing(&[open.leg]).await.unwrap(),
+            [Standing::Stopping]
+        );
+    }
+}
+
+async fn released(store: &Arc<dyn ChatStore>, open: &OpenLeg, leg: &FreshLeg) {
+    let released = store.release_leg(open.leg, leg.epoch).await.unwrap();
+    assert_eq!(released, Closed::Done);
 }
 
 async fn one(store: &Arc<dyn ChatStore>) -> (OpenLeg, FreshLeg) {

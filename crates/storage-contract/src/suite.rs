@@ -1,21 +1,26 @@
-use chat_core::ports::{Conversations, Messages, RunLog, Runs};
-use records::{Secrets, Users};
+use chat_core::ports::{Conversations, Messages, Nodes, Notes, RunLog, Runs};
+use records::{Archive, Documents, Secrets, ThreadViews, Users};
 
 /// A store of everything that the engine calls.
-pub trait ChatStore: Conversations + Messages + Runs + RunLog + 'static {}
+pub trait ChatStore: Conversations + Messages + Runs + RunLog + Nodes + Notes + 'static {}
 
-impl<T: Conversations + Messages + Runs + RunLog + 'static> ChatStore for T {}
+impl<T: Conversations + Messages + Runs + RunLog + Nodes + Notes + 'static> ChatStore for T {}
 
 /// A store of everything that the engine does not call.
-pub trait RecordsStore: Users + Secrets + 'static {}
+pub trait RecordsStore: Users + Secrets + Documents + ThreadViews + 'static {}
 
-impl<T: Users + Secrets + 'static> RecordsStore for T {}
+impl<T: Users + Secrets + Documents + ThreadViews + 'static> RecordsStore for T {}
+
+/// A store of everything, in which records can be moved as a whole.
+pub trait WholeStore: ChatStore + RecordsStore + Archive {}
+
+impl<T: ChatStore + RecordsStore + Archive> WholeStore for T {}
 
 /// Runs a test on a runtime with several threads, so that racing callers do race.
 pub fn run(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
-        .enable_time()
+        .enable_all()
         .build()
         .expect("a runtime")
         .block_on(test);
@@ -60,6 +65,7 @@ macro_rules! chat_contract {
             an_id_of_this_conversations_message_is_taken,
             the_id_of_a_coming_answer_is_taken,
             an_id_is_taken_by_the_input_before_it,
+            a_taken_id_of_the_answer_is_refused,
             the_first_failing_check_is_answered,
             a_held_slot_is_busy_under_refuse,
             a_second_open_replaces_the_first_and_never_shares_the_slot,
@@ -133,6 +139,38 @@ macro_rules! chat_contract {
             a_stop_names_the_open_leg_until_it_is_closed,
             a_stop_finds_no_leg_where_none_is_open,
             orphans_are_open_legs_of_dead_nodes,
+            legs_stand_as_they_are,
+            a_released_leg_is_an_orphan,
+            a_late_or_foreign_release_is_lost,
+            a_leg_that_is_to_stop_is_not_released,
+            a_claimed_leg_has_a_new_epoch,
+            a_leg_that_is_not_released_is_not_claimed,
+            racing_claims_have_one_winner,
+            a_write_with_the_earlier_epoch_is_lost,
+            a_stop_that_races_a_release_is_not_missed,
+        );
+        $crate::behaviours!(nodes, $fresh:
+            a_nodes_counter_rises_by_one_from_one,
+            all_nodes_are_given,
+            a_retired_node_is_not_given,
+            racing_nodes_count_their_own,
+        );
+        $crate::behaviours!(notes, $fresh:
+            an_unknown_summary_is_not_found,
+            a_summary_is_found_as_it_was_stored,
+            a_summary_replaces_only_the_one_it_was_made_from,
+            racing_summaries_have_one_winner,
+            a_missing_conversation_has_no_summary_stored,
+            a_cut_into_what_it_covers_deletes_the_summary,
+            a_summary_from_before_a_cut_is_not_stored,
+            a_send_without_a_cut_leaves_the_summary,
+            deleting_takes_the_notes_with_it,
+            pins_are_listed_the_owners_first,
+            a_pin_of_a_known_id_is_not_stored,
+            racing_pins_have_one_winner,
+            a_pin_of_a_missing_conversation_is_not_stored,
+            notes_that_race_a_deletion_are_gone,
+            a_summary_that_races_a_cut_is_of_one_state,
         );
         $crate::behaviours!(run_log, $fresh:
             what_was_appended_is_read_at_once,
@@ -162,11 +200,78 @@ macro_rules! records_contract {
             an_unknown_user_is_not_found,
             a_taken_email_is_refused,
             racing_for_an_email_has_one_winner,
+            a_password_is_found_as_it_was_stored,
         );
         $crate::behaviours!(secrets, $fresh:
             the_first_candidate_stays,
             each_name_has_its_own_secret,
             racing_callers_get_one_secret,
+        );
+        $crate::behaviours!(documents, $fresh:
+            versions_are_listed_oldest_first,
+            a_missing_document_has_no_versions,
+            a_version_of_a_known_time_is_not_stored,
+            a_version_of_another_owner_is_not_stored,
+            racing_owners_have_one_winner,
+            racing_versions_are_stored_once_each,
+            suggestions_are_listed_oldest_first,
+            a_suggestion_of_a_known_id_is_not_stored,
+            a_suggestion_of_a_missing_version_is_not_stored,
+            documents_are_listed_by_id,
+        );
+        $crate::behaviours!(thread_views, $fresh:
+            a_view_is_found_as_it_was_stored,
+            an_unknown_view_is_not_found,
+            a_second_view_of_a_thread_is_not_stored,
+            racing_views_have_one_winner,
+            views_are_listed_by_user_and_thread,
+        );
+    };
+}
+
+/// Writes the tests of [`records::Archive`], for the store that `fresh` makes, which has all other ports as well.
+///
+/// `fresh` is the name of an `async fn() -> (Arc<Store>, Guard)` in scope.
+#[macro_export]
+macro_rules! archive_contract {
+    ($fresh:ident) => {
+        $crate::behaviours!(archive, $fresh:
+            a_user_is_stored_as_it_is_given,
+            a_known_user_is_unchanged,
+            a_user_with_a_taken_key_is_not_stored,
+            exact_keys_keep_users_apart,
+            racing_users_have_one_winner,
+            a_conversation_is_stored_as_it_is_given,
+            a_known_conversation_is_unchanged,
+            a_conversation_with_a_taken_alias_is_not_stored,
+            racing_conversations_have_one_winner,
+            metadata_survive_exactly,
+            a_conversation_goes_on_at_its_next_place,
+            users_are_scanned_in_order_while_others_come,
+            conversations_are_scanned_in_order_while_others_come,
+            owners_are_scanned_once_each,
+        );
+        $crate::behaviours!(archive_messages, $fresh:
+            messages_are_stored_as_they_are_given,
+            no_messages_are_no_outcomes,
+            a_known_message_is_unchanged,
+            a_send_goes_on_after_the_last_message,
+            a_cut_deletes_messages_that_were_put,
+            deleting_takes_messages_that_were_put,
+            messages_of_a_missing_conversation_are_orphans,
+            a_message_with_something_taken_is_not_stored,
+            a_message_that_a_coming_answer_will_be_is_taken,
+            messages_of_runs_are_scanned_and_known,
+            a_search_finds_messages_that_were_put,
+            racing_messages_are_stored_once_each,
+            racing_for_a_place_has_one_winner,
+            puts_that_race_sends_share_no_place,
+            a_message_of_eight_mebibytes_is_stored,
+            a_message_out_of_place_is_an_error,
+            messages_are_scanned_in_order_while_others_come,
+            a_rating_is_set_once,
+            a_rating_that_came_with_its_message_is_known,
+            racing_ratings_have_one_winner,
         );
     };
 }

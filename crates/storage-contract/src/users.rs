@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_core::id::UserId;
-use records::{NewUser, User, UserKind, UserRefusal, email_key};
+use records::{NewUser, PasswordHash, User, UserKind, UserRefusal, email_key};
 use tokio::task::JoinSet;
 
 use crate::{RecordsStore, sample};
@@ -73,6 +73,32 @@ pub async fn racing_for_an_email_has_one_winner(store: Arc<dyn RecordsStore>) {
         store.find_user_by_email("one@example.org").await.unwrap(),
         Some(winners[0].clone())
     );
+}
+
+/// A password's hash is given as it was stored; a user without one, and one that is not there, has none.
+pub async fn a_password_is_found_as_it_was_stored(store: Arc<dyn RecordsStore>) {
+    let hash = PasswordHash::new("$2b$10$abc./'\"\0é".to_owned());
+    let ada = NewUser {
+        password: Some(hash.clone()),
+        ..user("ada@example.org", UserKind::Regular)
+    };
+    let guest = user("guest-17", UserKind::Guest);
+    for user in [&ada, &guest] {
+        store.insert_user(user.clone()).await.unwrap().unwrap();
+    }
+    let refused = NewUser {
+        password: Some(PasswordHash::new("another".to_owned())),
+        ..user("ADA@example.org", UserKind::Regular)
+    };
+    assert!(store.insert_user(refused.clone()).await.unwrap().is_err());
+    for (id, expected) in [
+        (ada.id, Some(hash)),
+        (guest.id, None),
+        (refused.id, None),
+        (UserId::new(sample::uuid()), None),
+    ] {
+        assert_eq!(store.find_password(id).await.unwrap(), expected);
+    }
 }
 
 fn user(email: &str, kind: UserKind) -> NewUser {

@@ -7,13 +7,16 @@
 //!
 //! This crate knows neither HTTP nor models, and no value from a request ever becomes part of an SQL text.
 
+mod archive;
 mod conversations;
+mod documents;
 mod error;
 mod files;
 mod log_index;
 mod messages;
 mod migrate;
 mod nodes;
+mod notes;
 mod open;
 mod open_leg;
 mod readers;
@@ -22,6 +25,7 @@ mod run_log;
 mod runs;
 mod search;
 mod store;
+mod thread_views;
 mod users;
 mod writer;
 

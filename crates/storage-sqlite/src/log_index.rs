@@ -82,6 +82,11 @@ impl LogIndex {
         state.changes.push(Change::Opened(leg));
     }
 
+    /// The number that an open leg's next event will have; `None` for a leg that is not open.
+    pub(crate) fn goes_on_at(&self, leg: LegId) -> Option<u32> {
+        self.state().legs.get(&leg).map(|held| held.next)
+    }
+
     /// A number for a new row; `None` when all are used up.
     pub(crate) fn new_row(&self) -> Option<u32> {
         let mut state = self.state();

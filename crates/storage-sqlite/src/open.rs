@@ -57,9 +57,6 @@ pub enum OpenError {
         /// Its file's name.
         name: &'static str,
     },
-    /// The log of open legs is damaged.
-    #[error("the log of unfinished runs in the database cannot be read")]
-    Unreadable,
     /// A thread of the store cannot be started.
     #[error("a thread for the store cannot be started")]
     Thread(#[source] io::Error),

@@ -213,8 +213,8 @@ fn cut_place(
         .transpose()
 }
 
-/// Whether an input message's id is another's: a stored message's that stays, one that an answer will have, or that
-/// of an input message before it.
+/// Whether the id of an input message or of the answer is another's: a stored message's that stays, one that an answer
+/// will have, or that of another one of these.
 ///
 /// The ids of answers that are still to come count, since an answer that cannot be stored could never be closed.
 fn any_taken(connection: &Connection, open: &OpenLeg, cut: Option<u64>) -> Result<bool, Failure> {
@@ -224,11 +224,14 @@ fn any_taken(connection: &Connection, open: &OpenLeg, cut: Option<u64>) -> Resul
          SELECT 1 FROM run WHERE answer = ?1 AND NOT (conversation = ?2 AND answer_seq >= ?3)",
     )?;
     let cut = signed(cut.unwrap_or(u64::MAX));
-    let mut seen = HashSet::from([open.answer]);
-    for message in &open.input {
-        if !seen.insert(message.id)
-            || taken.exists(params![message.id.bytes(), open.conversation.bytes(), cut])?
-        {
+    let mut seen = HashSet::new();
+    for id in open
+        .input
+        .iter()
+        .map(|message| message.id)
+        .chain([open.answer])
+    {
+        if !seen.insert(id) || taken.exists(params![id.bytes(), open.conversation.bytes(), cut])? {
             return Ok(true);
         }
     }
@@ -312,6 +315,9 @@ fn cut_from(
         .execute(params![conversation.bytes(), signed(from)])?;
     connection
         .prepare_cached("DELETE FROM run WHERE conversation = ?1 AND answer_seq >= ?2")?
+        .execute(params![conversation.bytes(), signed(from)])?;
+    connection
+        .prepare_cached("DELETE FROM summary WHERE conversation = ?1 AND covers_upto >= ?2")?
         .execute(params![conversation.bytes(), signed(from)])?;
     Ok(dropped)
 }

@@ -1,12 +1,13 @@
 //! What rows hold and what they mean.
 
 use chat_core::{
-    access::Visibility,
+    access::{InvalidOwner, Owner, Visibility},
     conversation::{Conversation, Origin},
-    id::{ConversationId, LegId, MessageId, NodeId, RunId, UserId},
+    id::{ConversationId, LegId, MessageId, NodeId, PinId, RunId, UserId},
     message::{Message, Role},
     run::{Leg, RunStatus},
 };
+use records::DocumentId;
 use rusqlite::Row;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -33,7 +34,41 @@ macro_rules! stored_ids {
     )*};
 }
 
-stored_ids!(ConversationId, LegId, MessageId, NodeId, RunId, UserId);
+stored_ids!(
+    ConversationId,
+    LegId,
+    MessageId,
+    NodeId,
+    PinId,
+    RunId,
+    UserId
+);
+
+impl StoredId for DocumentId {
+    fn bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
+impl StoredId for Uuid {
+    fn bytes(self) -> [u8; 16] {
+        self.into_bytes()
+    }
+
+    fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self::from_bytes(bytes)
+    }
+}
+
+/// Where a page of rows in the order of their ids begins: after this id, or before all.
+pub(crate) fn after(id: Option<impl StoredId>) -> Vec<u8> {
+    // Nothing is stored under an empty id, and every id is greater than it.
+    id.map(|id| id.bytes().to_vec()).unwrap_or_default()
+}
 
 /// The id in this column.
 pub(crate) fn id<T: StoredId>(row: &Row<'_>, column: usize) -> Result<T, Failure> {
@@ -68,16 +103,11 @@ pub(crate) fn named<T>(what: &'static str, name: &str, value: Option<T>) -> Resu
 
 /// A conversation from `id, owner, title, visibility, origin, created_at`.
 pub(crate) fn conversation(row: &Row<'_>) -> Result<Conversation, Failure> {
-    let owner: String = row.get(1)?;
     let visibility: String = row.get(3)?;
     let origin: String = row.get(4)?;
     Ok(Conversation {
         id: id(row, 0)?,
-        owner: owner
-            .parse()
-            .map_err(|error: chat_core::access::InvalidOwner| {
-                Failure::corrupt("owner")(error.into())
-            })?,
+        owner: owner(row, 1)?,
         title: row.get(2)?,
         visibility: named(
             "visibility",
@@ -89,6 +119,14 @@ pub(crate) fn conversation(row: &Row<'_>) -> Result<Conversation, Failure> {
         origin: named("origin", &origin, Origin::from_name(&origin))?,
         created_at_ms: row.get(5)?,
     })
+}
+
+/// The owner in this column.
+pub(crate) fn owner(row: &Row<'_>, column: usize) -> Result<Owner, Failure> {
+    let owner: String = row.get(column)?;
+    owner
+        .parse()
+        .map_err(|error: InvalidOwner| Failure::corrupt("owner")(error.into()))
 }
 
 /// A message from `id, conversation, seq, role, created_at, body`.

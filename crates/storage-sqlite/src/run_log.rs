@@ -42,6 +42,9 @@ impl RunLog for SqliteStore {
 }
 
 /// Reads which rows the open legs' records are in, and deletes rows that hold none.
+///
+/// A row that cannot be read loses the text of unfinished answers, and no more than that: a leg's log then ends before
+/// the gap.
 pub(crate) fn rebuild(connection: &Connection) -> Result<LogIndex, OpenError> {
     let log = LogIndex::default();
     let mut open = connection.prepare("SELECT id FROM leg WHERE closed_at IS NULL")?;
@@ -54,9 +57,17 @@ pub(crate) fn rebuild(connection: &Connection) -> Result<LogIndex, OpenError> {
     while let Some(row) = rows.next()? {
         let key: u32 = row.get(0)?;
         let mut needed = false;
-        for record in records(row.get_ref(1)?.as_blob().or(Err(OpenError::Unreadable))?) {
-            let record = record.or(Err(OpenError::Unreadable))?;
-            needed |= log.append(key, record.leg, record.next).is_some();
+        // A value that is no blob is as unreadable as an empty record.
+        for record in records(row.get_ref(1)?.as_blob().unwrap_or(&[0])) {
+            match record {
+                Ok(record) if log.goes_on_at(record.leg) == Some(record.first) => {
+                    needed |= log.append(key, record.leg, record.next).is_some();
+                }
+                Ok(_of_a_closed_leg_or_after_a_gap) => {}
+                Err(failure) => {
+                    tracing::error!(key, error = %failure, "a row of the log of unfinished runs is damaged: what it held of their answers is lost");
+                }
+            }
         }
         if !needed {
             left_over.push(key);

@@ -101,7 +101,8 @@ impl Secrets for SqliteStore {
     }
 }
 
-fn user(row: &Row<'_>) -> Result<User, Failure> {
+/// A user from `id, email, kind, created_at`.
+pub(crate) fn user(row: &Row<'_>) -> Result<User, Failure> {
     let kind: String = row.get(2)?;
     Ok(User {
         id: rows::id(row, 0)?,

@@ -13,6 +13,7 @@ pub(crate) async fn fresh() -> (Arc<SqliteStore>, TempDir) {
 
 storage_contract::chat_contract!(fresh);
 storage_contract::records_contract!(fresh);
+storage_contract::archive_contract!(fresh);
 storage_contract::files_contract!(fresh);
 
 mod crash;

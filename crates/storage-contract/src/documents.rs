@@ -1,0 +1,238 @@
+//! What [`records::Documents`] says.
+
+use std::sync::Arc;
+
+use chat_core::{access::Owner, id::UserId};
+use records::{DocumentId, DocumentKind, DocumentVersion, Suggestion};
+use tokio::task::JoinSet;
+
+use crate::{RecordsStore, sample};
+
+/// Versions are listed oldest first, each as it was stored, those of their document only.
+pub async fn versions_are_listed_oldest_first(store: Arc<dyn RecordsStore>) {
+    let (document, owner) = (id(), sample::owner());
+    let mut versions = Vec::new();
+    for (at_ms, kind) in [
+        (-5, DocumentKind::Text),
+        (1, DocumentKind::Code),
+        (2, DocumentKind::Image),
+        (1_700_000_000_000, DocumentKind::Sheet),
+    ] {
+        versions.push(DocumentVersion {
+            kind,
+            title: format!("Title \0 {at_ms}"),
+            content: format!("Content \0 𝄞 of {at_ms}"),
+            ..version(document, at_ms, &owner)
+        });
+    }
+    for at in [2, 0, 3, 1] {
+        assert!(store.insert_version(versions[at].clone()).await.unwrap());
+        let other = version(id(), versions[at].created_at_ms, &owner);
+        assert!(store.insert_version(other).await.unwrap());
+    }
+    assert_eq!(store.list_versions(document).await.unwrap(), versions);
+}
+
+/// A document that is not there has no versions and no suggestions.
+pub async fn a_missing_document_has_no_versions(store: Arc<dyn RecordsStore>) {
+    let version = version(id(), 1, &sample::owner());
+    assert!(store.insert_version(version).await.unwrap());
+    assert_eq!(store.list_versions(id()).await.unwrap(), []);
+    assert_eq!(store.list_suggestions(id()).await.unwrap(), []);
+}
+
+/// A second version of one time is not stored.
+pub async fn a_version_of_a_known_time_is_not_stored(store: Arc<dyn RecordsStore>) {
+    let first = version(id(), 1, &sample::owner());
+    assert!(store.insert_version(first.clone()).await.unwrap());
+    let mut second = first.clone();
+    "another".clone_into(&mut second.content);
+    assert!(!store.insert_version(second).await.unwrap());
+    assert_eq!(store.list_versions(first.document).await.unwrap(), [first]);
+}
+
+/// The first version makes the owner; one by another is not stored, whatever its time.
+pub async fn a_version_of_another_owner_is_not_stored(store: Arc<dyn RecordsStore>) {
+    let first = version(id(), 5, &sample::owner());
+    assert!(store.insert_version(first.clone()).await.unwrap());
+    let stranger = sample::owner();
+    for at_ms in [4, 5, 6] {
+        let foreign = version(first.document, at_ms, &stranger);
+        assert!(!store.insert_version(foreign).await.unwrap(), "{at_ms}");
+    }
+    assert_eq!(documents(&store, Some(&stranger), None, 5).await, []);
+    assert_eq!(store.list_versions(first.document).await.unwrap(), [first]);
+}
+
+/// When owners race for one document, one of them has all the versions.
+pub async fn racing_owners_have_one_winner(store: Arc<dyn RecordsStore>) {
+    let document = id();
+    let mut racing = JoinSet::new();
+    for at_ms in 0..16 {
+        let store = Arc::clone(&store);
+        let version = version(document, at_ms, &sample::owner());
+        racing.spawn(async move {
+            let stored = store.insert_version(version.clone()).await.unwrap();
+            stored.then_some(version)
+        });
+    }
+    let winners: Vec<_> = racing.join_all().await.into_iter().flatten().collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(store.list_versions(document).await.unwrap(), winners);
+}
+
+/// When callers race for one version, exactly one stores it; racing versions of one owner are all stored.
+pub async fn racing_versions_are_stored_once_each(store: Arc<dyn RecordsStore>) {
+    let (document, owner) = (id(), sample::owner());
+    let mut racing = JoinSet::new();
+    for racer in 0..24 {
+        let store = Arc::clone(&store);
+        let version = version(document, racer % 4, &owner);
+        racing.spawn(async move { store.insert_version(version).await.unwrap() });
+    }
+    let stored = racing.join_all().await;
+    assert_eq!(stored.into_iter().filter(|stored| *stored).count(), 4);
+    let times: Vec<_> = store
+        .list_versions(document)
+        .await
+        .unwrap()
+        .iter()
+        .map(|version| version.created_at_ms)
+        .collect();
+    assert_eq!(times, [0, 1, 2, 3]);
+}
+
+/// Suggestions to all versions are listed together, oldest first, ties by id, each as it was stored.
+pub async fn suggestions_are_listed_oldest_first(store: Arc<dyn RecordsStore>) {
+    let (document, owner) = (id(), sample::owner());
+    for at_ms in [1, 2] {
+        let version = version(document, at_ms, &owner);
+        assert!(store.insert_version(version).await.unwrap());
+    }
+    let first = Suggestion {
+        description: None,
+        resolved: true,
+        original: "was \0".to_owned(),
+        ..suggestion(document, 2, 3)
+    };
+    let tie = suggestion(document, 2, 4);
+    let all = [
+        first,
+        tie,
+        suggestion(document, 1, 4),
+        suggestion(document, 1, 5),
+    ];
+    for suggestion in all.iter().rev() {
+        assert!(store.insert_suggestion(suggestion.clone()).await.unwrap());
+    }
+    let other = version(id(), 1, &owner);
+    assert!(store.insert_version(other.clone()).await.unwrap());
+    let others = suggestion(other.document, 1, 4);
+    assert!(store.insert_suggestion(others.clone()).await.unwrap());
+    assert_eq!(store.list_suggestions(document).await.unwrap(), all);
+    assert_eq!(
+        store.list_suggestions(other.document).await.unwrap(),
+        [others]
+    );
+}
+
+/// A suggestion whose id is there is not stored, and the first one stays.
+pub async fn a_suggestion_of_a_known_id_is_not_stored(store: Arc<dyn RecordsStore>) {
+    let owner = sample::owner();
+    let documents = [id(), id()];
+    for document in documents {
+        let version = version(document, 1, &owner);
+        assert!(store.insert_version(version).await.unwrap());
+    }
+    let first = suggestion(documents[0], 1, 1);
+    assert!(store.insert_suggestion(first.clone()).await.unwrap());
+    for document in documents {
+        let mut again = suggestion(document, 1, 2);
+        again.id = first.id;
+        assert!(!store.insert_suggestion(again).await.unwrap());
+    }
+    assert_eq!(store.list_suggestions(documents[0]).await.unwrap(), [first]);
+    assert_eq!(store.list_suggestions(documents[1]).await.unwrap(), []);
+}
+
+/// A suggestion for a version that is not there is not stored.
+pub async fn a_suggestion_of_a_missing_version_is_not_stored(store: Arc<dyn RecordsStore>) {
+    let version = version(id(), 1, &sample::owner());
+    assert!(store.insert_version(version.clone()).await.unwrap());
+    for (document, version_at_ms) in [(version.document, 2), (id(), 1)] {
+        let suggestion = suggestion(document, version_at_ms, 1);
+        assert!(!store.insert_suggestion(suggestion).await.unwrap());
+        assert_eq!(store.list_suggestions(document).await.unwrap(), []);
+    }
+}
+
+/// Documents are listed by id, each once however many versions it has, of one owner or of all.
+pub async fn documents_are_listed_by_id(store: Arc<dyn RecordsStore>) {
+    let owners = [sample::owner(), Owner::Tenant];
+    let ids: Vec<_> = (0..7).map(|_| id()).collect();
+    for (number, &document) in ids.iter().enumerate().rev() {
+        for at_ms in [1, 2, 3] {
+            let version = version(document, at_ms, &owners[number % 2]);
+            assert!(store.insert_version(version).await.unwrap());
+        }
+    }
+    let of_first = [ids[0], ids[2], ids[4], ids[6]];
+    assert_eq!(documents(&store, None, None, 100).await, ids);
+    assert_eq!(
+        documents(&store, Some(&owners[0]), None, 100).await,
+        of_first
+    );
+    assert_eq!(
+        documents(&store, Some(&owners[1]), None, 2).await,
+        [ids[1], ids[3]]
+    );
+    for (number, &after) in ids.iter().enumerate() {
+        let page = documents(&store, None, Some(after), 2).await;
+        let rest = &ids[number + 1..];
+        assert_eq!(page, rest[..rest.len().min(2)]);
+    }
+    // What is asked for need not be the owner's.
+    assert_eq!(
+        documents(&store, Some(&owners[0]), Some(ids[3]), 1).await,
+        [ids[4]]
+    );
+    assert_eq!(documents(&store, Some(&sample::owner()), None, 5).await, []);
+}
+
+async fn documents(
+    store: &Arc<dyn RecordsStore>,
+    owner: Option<&Owner>,
+    after: Option<DocumentId>,
+    limit: u32,
+) -> Vec<DocumentId> {
+    store.list_documents(owner, after, limit).await.unwrap()
+}
+
+fn id() -> DocumentId {
+    DocumentId(sample::uuid())
+}
+
+fn version(document: DocumentId, created_at_ms: i64, owner: &Owner) -> DocumentVersion {
+    DocumentVersion {
+        document,
+        created_at_ms,
+        owner: owner.clone(),
+        title: "A title".to_owned(),
+        kind: DocumentKind::Text,
+        content: "Some text".to_owned(),
+    }
+}
+
+fn suggestion(document: DocumentId, version_at_ms: i64, created_at_ms: i64) -> Suggestion {
+    Suggestion {
+        id: sample::uuid(),
+        document,
+        version_at_ms,
+        original: "Some".to_owned(),
+        suggested: "$Any.".to_owned(),
+        description: Some("shorter".to_owned()),
+        resolved: false,
+        user: UserId::new(sample::uuid()),
+        created_at_ms,
+    }
+}
