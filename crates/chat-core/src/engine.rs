@@ -220,6 +220,12 @@ impl Engine {
         self.0.node
     }
 
+    /// Whether the other nodes can see that this one lives: it renewed its lease within the last five seconds. While it does
+    /// not, answers are neither shown nor stored.
+    pub fn holds_lease(&self) -> bool {
+        !self.0.lease.is_frozen()
+    }
+
     /// How many legs this node works on.
     pub fn live_legs(&self) -> usize {
         self.0.live.all().len()

@@ -130,12 +130,19 @@ async fn stored(
     shared: &Shared,
     signals: &mut SignalStream,
 ) -> Result<Stored, StoreError> {
+    let read = || shared.ports.run_log.read(leg, after, u32::MAX);
     loop {
-        let found = shared.ports.runs.find_leg(leg).await?;
-        let mut events = shared.ports.run_log.read(leg, after, u32::MAX).await?;
-        match found {
+        let mut events = read().await?;
+        // Most readers are here because there is more: then one call is enough.
+        if events.last().is_some_and(|last| !last.kind.is_closing()) {
+            return Ok(Stored::Events(events));
+        }
+        match shared.ports.runs.find_leg(leg).await? {
             None => return Ok(Stored::Events(Vec::new())),
-            Some(found) if found.closed_at_ms.is_some() => return Ok(Stored::Events(events)),
+            // It may have been closed since it was read.
+            Some(found) if found.closed_at_ms.is_some() => {
+                return Ok(Stored::Events(read().await?));
+            }
             Some(_) => {}
         }
         // The end of a leg that is not closed was flushed and never shown: whoever closes it may say otherwise.
