@@ -195,8 +195,9 @@ pub async fn a_file_is_not_seen_before_its_last_byte(store: Arc<dyn Files>) {
         assert!(!store.delete_file(new.id).await.unwrap());
         go_on.notify_one();
     };
-    let (stored, ()) = tokio::join!(store.insert_file(new.clone(), stream), look);
-    stored.unwrap().unwrap();
+    let upload = async { store.insert_file(new.clone(), stream).await.unwrap() };
+    let (stored, ()) = tokio::join!(upload, look);
+    stored.unwrap();
     assert!(read(&*store, new.id, None).await.unwrap() == bytes);
 }
 
@@ -210,8 +211,9 @@ pub async fn a_stalled_upload_holds_up_no_other(store: Arc<dyn Files>) {
         insert(&*store, new.clone(), b"faster").await;
         go_on.notify_one();
     };
-    let (stored, ()) = tokio::join!(store.insert_file(new.clone(), stream), overtake);
-    assert_eq!(stored.unwrap(), Err(FileRefusal::IdTaken));
+    let upload = async { store.insert_file(new.clone(), stream).await.unwrap() };
+    let (stored, ()) = tokio::join!(upload, overtake);
+    assert_eq!(stored, Err(FileRefusal::IdTaken));
     assert_eq!(read(&*store, new.id, None).await.unwrap(), b"faster");
 }
 

@@ -132,7 +132,7 @@ fn is_unreadable(error: &Error) -> bool {
     )
 }
 
-const DUPLICATE_KEY: i32 = 11_000;
+pub(crate) const DUPLICATE_KEY: i32 = 11_000;
 
 /// Codes of the server that pass: unreachable hosts, elections and shutdowns, time-outs, write concerns that were not
 /// met in time, conflicts, and cursors and transactions that it gave up.

@@ -11,6 +11,7 @@ mod text;
 
 use chat_core::id::{ConversationId, LegId, MessageId, NodeId, PinId, RunId, UserId};
 use mongodb::bson::{DateTime, Uuid};
+use records::FileId;
 
 use crate::error::Failure;
 
@@ -50,6 +51,7 @@ macro_rules! stored_ids {
 
 stored_ids!(
     ConversationId,
+    FileId,
     LegId,
     MessageId,
     NodeId,

@@ -25,6 +25,7 @@
 mod config;
 mod connect;
 mod error;
+mod files;
 mod layout;
 mod migrate;
 mod nodes;
