@@ -432,20 +432,27 @@ pub async fn no_race_tears_a_file(store: Arc<dyn Files>) {
     for letter in b'a'..=b'd' {
         let store = Arc::clone(&store);
         racing.spawn(async move {
-            for _round in 0..12 {
+            for _round in 0..25 {
                 let mut new = file(&sample::owner());
                 new.id = id;
                 let bytes = vec![letter; usize::from(letter) * 4_000];
                 if let Ok(stored) = store.insert_file(new, whole(&bytes)).await.unwrap() {
                     assert_eq!(stored.bytes, bytes.len() as u64);
                 }
+                store.delete_file(id).await.unwrap();
+            }
+        });
+    }
+    for _reader in 0..6 {
+        let store = Arc::clone(&store);
+        racing.spawn(async move {
+            for _round in 0..150 {
                 if let Some(stream) = store.read_file(id, None).await.unwrap()
                     && let Ok(seen) = collect(stream).await
                 {
                     let letter = seen[0];
                     assert!(seen == vec![letter; usize::from(letter) * 4_000]);
                 }
-                store.delete_file(id).await.unwrap();
             }
         });
     }
