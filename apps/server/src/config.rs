@@ -31,7 +31,7 @@ pub struct Config {
     /// Where it listens.
     pub bind: SocketAddr,
     /// Where its data are.
-    pub data_dir: PathBuf,
+    pub storage: Storage,
     /// Which pages of other origins may call it.
     pub origins: Origins,
     /// How tokens are made.
@@ -60,6 +60,15 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What an operator should know and may ignore, one line each.
     pub warnings: Vec<String>,
+}
+
+/// Where the data are.
+#[derive(Debug)]
+pub enum Storage {
+    /// In a folder of this machine, with the embedded store.
+    Folder(PathBuf),
+    /// In a MongoDB database, which other nodes may share.
+    Mongo(storage_mongo::Config),
 }
 
 /// How tokens are made.
@@ -136,10 +145,7 @@ impl Config {
         });
         let config = Self {
             bind: reader.bind(),
-            data_dir: reader
-                .text(&["SKEIN_DATA_DIR"])
-                .unwrap_or_else(|| "skein-data".to_owned())
-                .into(),
+            storage: reader.storage(),
             origins: reader.origins(),
             tokens: reader.tokens(auth_required),
             auth_required,
@@ -166,11 +172,6 @@ impl Config {
                 .unwrap_or(LogFormat::Human),
             warnings: Vec::new(),
         };
-        if reader.text(&["MONGODB_URI"]).is_some() {
-            reader.faults.push(
-                "MONGODB_URI: is set, but this release stores in SQLite only; unset it to use SKEIN_DATA_DIR".to_owned(),
-            );
-        }
         if !config.bind.ip().is_loopback() && config.upstream.is_some() {
             reader.warnings.push(
                 "SKEIN_BIND: is reached from other machines, and whoever reaches it may chat as a guest on your key: \
@@ -270,6 +271,38 @@ impl Reader<'_> {
             bind.set_port(u16::try_from(port).unwrap_or(DEFAULT_PORT));
         }
         bind
+    }
+
+    /// MongoDB if `MONGODB_URI` is set, else a folder.
+    fn storage(&mut self) -> Storage {
+        let Some(uri) = self.text(&["MONGODB_URI"]) else {
+            let folder = self.text(&["SKEIN_DATA_DIR"]);
+            return Storage::Folder(folder.unwrap_or_else(|| "skein-data".to_owned()).into());
+        };
+        if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
+            // What it held may be a password.
+            self.faults.push(
+                "MONGODB_URI: is no connection string; mongodb://host:27017/name?replicaSet=rs0 or mongodb+srv://… is \
+                 accepted"
+                    .to_owned(),
+            );
+        }
+        let mut config = storage_mongo::Config::new(uri);
+        config.database = self.text(&["MONGODB_DB_NAME", "MONGODB_DB"]);
+        if let Some(name) = &config.database
+            && !is_database_name(name)
+        {
+            let held = name.clone();
+            self.fault(
+                "MONGODB_DB_NAME",
+                &held,
+                "a name of at most 63 bytes without spaces and without any of /\\.\"$*<>:|?",
+            );
+        }
+        if let Some(seconds) = self.number(&["SKEIN_MONGODB_WAIT_SECS"], 0..=3_600) {
+            config.wait = Duration::from_secs(seconds);
+        }
+        Storage::Mongo(config)
     }
 
     /// Both lists united; each entry is an origin or `*`.
@@ -469,6 +502,12 @@ impl Reader<'_> {
         }
         filter
     }
+}
+
+/// What MongoDB takes as a database's name, on every platform.
+fn is_database_name(name: &str) -> bool {
+    let forbidden = |byte: u8| byte.is_ascii_whitespace() || b"/\\.\"$*<>:|?\0".contains(&byte);
+    !name.is_empty() && name.len() <= 63 && !name.bytes().any(forbidden)
 }
 
 fn is_origin(text: &str) -> bool {

@@ -5,11 +5,14 @@
 
 pub mod accounts;
 pub mod caller;
+pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod console;
 pub mod cors;
 pub mod edge;
 pub mod error;
+pub mod health;
 pub mod lanes;
 pub mod models;
 pub mod openapi;
@@ -17,5 +20,6 @@ pub mod routes;
 pub mod sse;
 pub mod startup;
 pub mod state;
+pub mod stores;
 pub mod system;
 pub mod telemetry;

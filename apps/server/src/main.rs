@@ -1,34 +1,18 @@
 //! The binary `skein`.
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::Context as _;
+use clap::Parser as _;
 use server::{
+    cli::{Arguments, Command},
+    commands::{self, Importing, say, tell},
     config::{self, Config, LogFormat, Source},
-    openapi,
+    health, openapi,
     startup::Application,
     telemetry,
 };
-use tokio::runtime::Builder;
-
-const HELP: &str = "\
-Skein: one server behind the chat frontends that teams already run.
-
-Usage: skein [COMMAND]
-
-Commands:
-  serve      Serves; also without a command.
-  openapi    Prints the description of the API as JSON.
-  settings   Prints every setting as Markdown.
-  help       Prints this.
-  version    Prints the version.
-
-Settings are environment variables, or lines of ./.env or ./skein.toml; none is needed.
-";
+use tokio::runtime::{Builder, Runtime};
 
 /// Threads for house-keeping; answers and requests have their own.
 const HOME_THREADS: usize = 2;
@@ -36,27 +20,47 @@ const HOME_THREADS: usize = 2;
 const BLOCKING_THREADS: usize = 8;
 
 fn main() -> ExitCode {
-    let command = std::env::args().nth(1);
-    let done = match command.as_deref() {
-        None | Some("serve") => serve(),
-        Some("openapi") => say(&openapi::json()),
-        Some("settings") => say(&config::markdown()),
-        Some("help" | "--help" | "-h") => say(HELP),
-        Some("version" | "--version" | "-V") => {
-            say(concat!("skein ", env!("CARGO_PKG_VERSION"), "\n"))
-        }
-        Some(unknown) => Err(anyhow::anyhow!(
-            "there is no command {unknown:?}; `skein help` lists them"
-        )),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(Arguments::parse().command.unwrap_or(Command::Serve)) {
+        Ok(code) => code,
         Err(error) => {
-            // Standard error may be closed; there is nowhere else to tell.
-            let _ = writeln!(io::stderr(), "skein: {error:#}");
+            tell(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let settings = || Source::of_process(Path::new("."));
+    match command {
+        Command::Serve => serve()?,
+        Command::Health => health::ask(&settings())?,
+        Command::Migrate { dry_run } => {
+            runtime()?.block_on(commands::migrate(&settings(), dry_run))?;
+        }
+        Command::Import {
+            kind,
+            source,
+            dry_run,
+            skip_faulty,
+        } => {
+            let importing = Importing {
+                kind,
+                source,
+                dry_run,
+                skip_faulty,
+            };
+            if !runtime()?.block_on(commands::import(&settings(), importing))? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Export { user, file } => {
+            runtime()?.block_on(commands::export(&settings(), user, &file))?;
+        }
+        Command::Openapi => say(&openapi::json())?,
+        Command::Settings => say(&config::markdown())?,
+        Command::Version => say(concat!("skein ", env!("CARGO_PKG_VERSION"), "\n"))?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve() -> anyhow::Result<()> {
@@ -65,6 +69,16 @@ fn serve() -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    let greeting = Greeting::of(&config);
+    runtime()?.block_on(async {
+        let application = Application::build(config).await?;
+        greeting.give(&application)?;
+        application.run_until(told_to_stop()).await
+    })
+}
+
+/// The home runtime, with the process prepared for it.
+fn runtime() -> anyhow::Result<Runtime> {
     // Before the first client is made: with two cryptographies compiled in, none would be chosen.
     if rustls::crypto::ring::default_provider()
         .install_default()
@@ -72,24 +86,17 @@ fn serve() -> anyhow::Result<()> {
     {
         tracing::debug!("a TLS provider was installed already");
     }
-    let runtime = Builder::new_multi_thread()
+    Builder::new_multi_thread()
         .worker_threads(HOME_THREADS)
         .thread_name("home")
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()
-        .context("a runtime cannot be made")?;
-    runtime.block_on(async {
-        let greeting = Greeting::of(&config);
-        let application = Application::build(config).await?;
-        greeting.give(&application)?;
-        application.run_until(told_to_stop()).await
-    })
+        .context("a runtime cannot be made")
 }
 
 /// What the terminal is told once the server listens.
 struct Greeting {
-    data: String,
     demo: bool,
     format: LogFormat,
 }
@@ -97,7 +104,6 @@ struct Greeting {
 impl Greeting {
     fn of(config: &Config) -> Self {
         Self {
-            data: config.data_dir.display().to_string(),
             demo: config.upstream.is_none(),
             format: config.log_format,
         }
@@ -106,7 +112,7 @@ impl Greeting {
     fn give(&self, application: &Application) -> anyhow::Result<()> {
         let address = application.address();
         if self.format == LogFormat::Json {
-            tracing::info!(%address, data = self.data, demo = self.demo, "listening");
+            tracing::info!(%address, data = application.place(), demo = self.demo, "listening");
             return Ok(());
         }
         let model = if self.demo {
@@ -117,16 +123,8 @@ impl Greeting {
         say(&format!(
             "Skein is ready.\n\n  Console    http://{address}/\n  API        http://{address}/docs/\n  Data       {}{model}\n\n\
             Stop with Ctrl-C: running answers may finish first, a second Ctrl-C does not wait.\n",
-            self.data
+            application.place()
         ))
-    }
-}
-
-fn say(text: &str) -> anyhow::Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
-        // A reader that has had enough, such as `head`, is no fault.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        Err(_) | Ok(()) => Ok(()),
     }
 }
 

@@ -1,20 +1,24 @@
 //! Puts the server together: one way for `main` and for tests.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    net::{Shutdown, SocketAddr, TcpListener},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware, web};
 use anyhow::Context as _;
 use auth::{Secret, TokenKeys};
 use chat_core::{
     engine::{Engine, Ports, Settings},
-    ports::{Clock, LocalSignals},
+    ports::Clock,
 };
 use llm_client::{ChatCompletions, Endpoint, Shared, UpstreamConfig};
 use mock_llm::MockLlm;
 use records::Secrets;
-use storage_sqlite::SqliteStore;
 use tokio::runtime::Handle;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     accounts::Accounts,
@@ -24,6 +28,7 @@ use crate::{
     models::Models,
     routes,
     state::{Ready, State},
+    stores::Stores,
     system::{RandomIds, SystemClock},
 };
 
@@ -35,11 +40,15 @@ const SECRET_BYTES: usize = 64;
 /// A server that listens and is about to serve.
 pub struct Application {
     server: actix_web::dev::Server,
+    /// The listening socket once more, to close the door while the drain goes on.
+    door: TcpListener,
     address: SocketAddr,
     engine: Engine,
     ready: Ready,
     drain: Duration,
+    place: String,
     keeping: TaskTracker,
+    stop_keeping: CancellationToken,
     // Dropped last, in this order: the lanes' tasks are over by then, and the demo model has no clients left.
     _lanes: Lanes,
     _demo: Option<MockLlm>,
@@ -62,7 +71,11 @@ impl Application {
     /// The same by another clock than the machine's, for tests: what is stored and how long ago it was go by `clock`,
     /// waiting does not.
     pub async fn build_with(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let store = SqliteStore::open(storage_sqlite::Config::new(&config.data_dir))?;
+        let stores = Stores::open(config.storage, |line| tracing::info!("{line}")).await?;
+        let keeping = TaskTracker::new();
+        let stop_keeping = CancellationToken::new();
+        let (kept, until) = (stores.clone(), stop_keeping.clone());
+        keeping.spawn(async move { kept.keep(until).await });
         let (demo, upstream) = upstream(config.upstream)?;
         let shared = Shared::new(upstream)?;
         let (lanes, lane_list) = Lanes::start(config.lanes, || {
@@ -75,7 +88,6 @@ impl Application {
             config.model,
             config.system_prompt,
         ));
-        let keeping = TaskTracker::new();
         if demo.is_some() {
             // The demo model is in this process: its list is there at once.
             models.refresh().await;
@@ -88,12 +100,12 @@ impl Application {
             ..Settings::default()
         };
         let ports = Ports {
-            conversations: Arc::new(store.clone()),
-            messages: Arc::new(store.clone()),
-            runs: Arc::new(store.clone()),
-            run_log: Arc::new(store.clone()),
-            signals: Arc::new(LocalSignals::new()),
-            nodes: Arc::new(store.clone()),
+            conversations: stores.conversations,
+            messages: stores.messages,
+            runs: stores.runs,
+            run_log: stores.run_log,
+            signals: stores.signals,
+            nodes: stores.nodes,
             clock: Arc::clone(&clock),
             ids: Arc::new(RandomIds),
             tools: Vec::new(),
@@ -109,9 +121,8 @@ impl Application {
                 "closed answers that the last run left unfinished"
             );
         }
-        let keys = token_keys(config.tokens, &store).await?;
-        let users = Arc::new(store);
-        let accounts = Accounts::new(users, keys, Arc::clone(&clock), Arc::new(RandomIds));
+        let keys = token_keys(config.tokens, stores.secrets.as_ref()).await?;
+        let accounts = Accounts::new(stores.users, keys, Arc::clone(&clock), Arc::new(RandomIds));
         let ready = Ready::default();
         let state = web::Data::new(State {
             engine: engine.clone(),
@@ -124,6 +135,7 @@ impl Application {
             demo: demo.is_some(),
             ready: ready.clone(),
         });
+        let (listener, door) = listen(config.bind)?;
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(state.clone())
@@ -141,13 +153,8 @@ impl Application {
         .keep_alive(Duration::from_secs(75))
         .shutdown_timeout(LAST_BYTES_S)
         .disable_signals()
-        .bind(config.bind)
-        .with_context(|| {
-            format!(
-                "SKEIN_BIND: {} cannot be listened on; another address or PORT may be free",
-                config.bind
-            )
-        })?;
+        .listen(listener)
+        .context("the listening socket cannot be used")?;
         let address = server
             .addrs()
             .first()
@@ -156,11 +163,14 @@ impl Application {
         ready.set(true);
         Ok(Self {
             server: server.run(),
+            door,
             address,
             engine,
             ready,
             drain: config.drain,
+            place: stores.place,
             keeping,
+            stop_keeping,
             _lanes: lanes,
             _demo: demo,
         })
@@ -169,6 +179,11 @@ impl Application {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its data are, for people.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// The engine.
@@ -185,7 +200,8 @@ impl Application {
             served = &mut serving => Some(served),
             () = &mut stop => None,
         };
-        stop_gently(&self.engine, &self.ready, self.drain, &handle).await;
+        stop_gently(&self.engine, &self.ready, self.drain, &handle, &self.door).await;
+        self.stop_keeping.cancel();
         let served = match failed {
             Some(served) => served,
             None => serving.await,
@@ -196,14 +212,39 @@ impl Application {
     }
 }
 
+/// A listening socket, twice.
+fn listen(address: SocketAddr) -> anyhow::Result<(TcpListener, TcpListener)> {
+    let listener = TcpListener::bind(address).with_context(|| {
+        format!("SKEIN_BIND: {address} cannot be listened on; another address or PORT may be free")
+    })?;
+    let door = listener
+        .try_clone()
+        .context("the listening socket cannot be kept")?;
+    Ok((listener, door))
+}
+
 /// Stops in the order in which nothing is lost: no new commands, then the runs, then the connections.
-async fn stop_gently(engine: &Engine, ready: &Ready, drain: Duration, handle: &ServerHandle) {
+async fn stop_gently(
+    engine: &Engine,
+    ready: &Ready,
+    drain: Duration,
+    handle: &ServerHandle,
+    door: &TcpListener,
+) {
     ready.set(false);
     tracing::info!(
         answers = engine.live_legs(),
         "stopping; running answers may finish"
     );
     handle.pause().await;
+    // A paused listener still lets the kernel take connections, which would wait for the whole drain and then be reset. One
+    // that is shut down refuses them, and a proxy goes to another node at once, with a POST too.
+    if let Err(error) = socket2::SockRef::from(door).shutdown(Shutdown::Both) {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the listening socket stays open while answers finish"
+        );
+    }
     engine.drain(drain).await;
     handle.stop(true).await;
 }
@@ -221,7 +262,7 @@ fn upstream(
     Ok((Some(demo), upstream))
 }
 
-async fn token_keys(tokens: Tokens, store: &SqliteStore) -> anyhow::Result<TokenKeys> {
+async fn token_keys(tokens: Tokens, store: &dyn Secrets) -> anyhow::Result<TokenKeys> {
     let mut secrets = tokens.secrets;
     if secrets.is_empty() {
         let mut candidate = vec![0; SECRET_BYTES];

@@ -54,16 +54,11 @@ impl MongoStore {
             .await;
         match read {
             Ok(_any) => Ok(()),
-            Err(error::Failure::Mongo(error)) if error::code(&error) == Some(UNAUTHORIZED) => {
-                Err(if has_user {
-                    OpenError::NoRights {
-                        action: "read".to_owned(),
-                        database: self.database().name().to_owned(),
-                    }
-                } else {
-                    OpenError::PasswordMissing {
-                        hosts: self.hosts().to_owned(),
-                    }
+            Err(error::Failure::Mongo(error))
+                if !has_user && error::code(&error) == Some(UNAUTHORIZED) =>
+            {
+                Err(OpenError::PasswordMissing {
+                    hosts: self.hosts().to_owned(),
                 })
             }
             Err(failure) => Err(self.failed(failure)),
@@ -72,8 +67,17 @@ impl MongoStore {
 
     /// The error of opening that this failure is.
     pub(crate) fn failed(&self, failure: error::Failure) -> OpenError {
+        let database = self.database().name().to_owned();
+        if let error::Failure::Mongo(error) = &failure
+            && error::code(error) == Some(UNAUTHORIZED)
+        {
+            return OpenError::NoRights {
+                action: "read and write".to_owned(),
+                database,
+            };
+        }
         OpenError::Database {
-            database: self.database().name().to_owned(),
+            database,
             source: failure.into(),
         }
     }
@@ -275,14 +279,14 @@ fn database_name(options: &ClientOptions, config: &Config) -> Result<String, Ope
     }
 }
 
-fn hosts(options: &ClientOptions) -> String {
+pub(crate) fn hosts(options: &ClientOptions) -> String {
     let hosts: Vec<String> = options.hosts.iter().map(ToString::to_string).collect();
     hosts.join(",")
 }
 
 /// A connection string without user and password: all up to the last `@` is left out, since a password that is not
 /// encoded may hold any sign.
-fn public_uri(uri: &str) -> String {
+pub(crate) fn public_uri(uri: &str) -> String {
     let (scheme, rest) = uri.split_once("://").unwrap_or(("", uri));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
     if scheme.is_empty() {
@@ -293,14 +297,14 @@ fn public_uri(uri: &str) -> String {
 }
 
 /// The hosts of a connection string as they stand in it.
-fn public_part(uri: &str) -> String {
+pub(crate) fn public_part(uri: &str) -> String {
     let uri = public_uri(uri);
     let rest = uri.split_once("://").map_or(uri.as_str(), |(_, rest)| rest);
     rest.split(['/', '?']).next().unwrap_or_default().to_owned()
 }
 
 /// What the driver says is wrong, in its own words.
-fn reason(error: &Error) -> String {
+pub(crate) fn reason(error: &Error) -> String {
     if let ErrorKind::InvalidArgument { message, .. }
     | ErrorKind::InvalidTlsConfig { message, .. }
     | ErrorKind::DnsResolve { message, .. } = &*error.kind

@@ -16,27 +16,44 @@
 //! All collections are named `skein_*`; `docs/architecture.md` of the repository says what is in them, and
 //! `migrations/mongodb` how they are indexed.
 
-#![expect(
-    dead_code,
-    unused_imports,
-    reason = "the ports that use it come with the next changes"
-)]
-
+mod archive;
+mod blocking;
 mod config;
 mod connect;
+mod conversations;
+mod cut;
+mod documents;
 mod error;
 mod files;
+mod keep;
 mod layout;
+mod leg_writes;
+mod log_state;
+mod messages;
 mod migrate;
 mod nodes;
+mod notes;
 mod open_error;
+mod open_leg;
+mod raw;
+mod run_log;
+mod runs;
+mod search;
+mod signals;
 mod store;
+mod sweep;
+mod thread_views;
 mod transaction;
+mod users;
 
 pub use config::Config;
 pub use migrate::{Action, Step};
 pub use open_error::OpenError;
+pub use raw::RawDatabase;
+pub use signals::MongoSignals;
 pub use store::MongoStore;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use mongodb::{Client, Collection, Database, bson::Uuid};
 
-use crate::layout::Stored;
+use crate::{MongoSignals, layout::Stored, log_state::LogState};
 
 /// A handle on a database that implements the ports of [`chat_core::ports`] and [`records`]. Clones are the same handle.
 ///
@@ -17,6 +17,8 @@ struct Inner {
     deadline: Duration,
     /// Names this handle among all that write to the database.
     writer: Uuid,
+    log: LogState,
+    signals: Arc<MongoSignals>,
 }
 
 impl MongoStore {
@@ -32,12 +34,23 @@ impl MongoStore {
             hosts,
             deadline,
             writer: Uuid::new(),
+            log: LogState::default(),
+            signals: Arc::default(),
         }))
     }
 
     /// Where the database is, to be shown to people: hosts and the database's name, never a password.
     pub fn place(&self) -> String {
         format!("{}/{}", self.0.hosts, self.0.database.name())
+    }
+
+    /// What rings on this handle, and on all clones of it.
+    pub fn signals(&self) -> Arc<MongoSignals> {
+        Arc::clone(&self.0.signals)
+    }
+
+    pub(crate) fn log(&self) -> &LogState {
+        &self.0.log
     }
 
     pub(crate) fn client(&self) -> &Client {

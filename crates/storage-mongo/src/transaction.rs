@@ -2,15 +2,14 @@ use std::time::Duration;
 
 use mongodb::{
     ClientSession,
+    action::Find,
     error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
     options::{Acknowledgment, ReadConcern, TransactionOptions, WriteConcern},
 };
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::{
-    MongoStore,
-    error::{Failure, is_passing},
-};
+use crate::{MongoStore, error::Failure};
 
 /// A transaction that runs.
 #[derive(Debug)]
@@ -114,6 +113,36 @@ impl MongoStore {
     }
 }
 
+impl MongoStore {
+    /// All documents of a query.
+    pub(crate) async fn read_all<T: DeserializeOwned + Send + Sync>(
+        &self,
+        find: Find<'_, T>,
+    ) -> Result<Vec<T>, Failure> {
+        let mut cursor = find.await?;
+        let mut found = Vec::new();
+        while cursor.advance().await? {
+            found.push(cursor.deserialize_current()?);
+        }
+        Ok(found)
+    }
+}
+
+impl Tx {
+    /// All documents of a query, as the transaction sees them.
+    pub(crate) async fn read_all<T: DeserializeOwned + Send + Sync>(
+        &mut self,
+        find: Find<'_, T>,
+    ) -> Result<Vec<T>, Failure> {
+        let mut cursor = find.session(&mut self.session).await?;
+        let mut found = Vec::new();
+        while cursor.advance(&mut self.session).await? {
+            found.push(cursor.deserialize_current()?);
+        }
+        Ok(found)
+    }
+}
+
 /// How long to go on, and how long to pause.
 #[derive(Debug)]
 pub(crate) struct Patience {
@@ -149,8 +178,12 @@ impl Patience {
     /// Pauses after a failure that may pass, for a random time that grows, so that callers who race come apart; gives
     /// any other failure back.
     pub(crate) async fn pause_after(&mut self, failure: Failure) -> Result<(), Failure> {
-        let error = failure.passing()?;
-        self.last = Some(error);
+        self.last = Some(failure.passing()?);
+        self.pause().await
+    }
+
+    /// Pauses for a random time that grows from call to call.
+    pub(crate) async fn pause(&mut self) -> Result<(), Failure> {
         let longest = Duration::from_millis(2 << self.pauses.min(10)).min(self.longest);
         self.pauses += 1;
         let pause = longest.mul_f64(chance());

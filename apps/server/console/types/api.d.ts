@@ -148,7 +148,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Says whether commands are taken: after recovery, and until the server is told to stop. */
+        /** Says whether commands are taken: after recovery, until the server is told to stop, and while its database answers. */
         get: operations["ready"];
         put?: never;
         post?: never;
@@ -275,9 +275,9 @@ export interface components {
             /** @description The request's id; with a status of 500 and above. */
             request_id?: string | null;
         };
-        /** @description That the process lives. */
+        /** @description How the process is. */
         HealthResponse: {
-            /** @description Always `ok`. */
+            /** @description `ok`, or why not: `stopping`, `no database`. */
             status: string;
         };
         /** @description A page of the caller's conversations, newest first. */
@@ -853,7 +853,7 @@ export interface operations {
                     "application/json": components["schemas"]["HealthResponse"];
                 };
             };
-            /** @description The server is starting or stopping. */
+            /** @description The server is starting or stopping, or cannot reach its database. */
             503: {
                 headers: {
                     [name: string]: unknown;

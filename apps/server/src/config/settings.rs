@@ -70,12 +70,22 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         &["SKEIN_DATA_DIR"],
         "`./skein-data`",
-        "The folder with the data. One process at a time.",
+        "The folder with the data, unless `MONGODB_URI` is set. One process at a time.",
     ),
     setting(
         &["MONGODB_URI"],
         "none",
-        "Not yet: a release that has no MongoDB store refuses to start with it.",
+        "A MongoDB replica set (one member is enough) that holds the data instead of the folder; any number of servers may share it.",
+    ),
+    setting(
+        &["MONGODB_DB_NAME", "MONGODB_DB"],
+        "`skein`",
+        "The database's name, where `MONGODB_URI` has none.",
+    ),
+    setting(
+        &["SKEIN_MONGODB_WAIT_SECS"],
+        "60",
+        "How long a start waits for a database that is not there yet.",
     ),
     setting(
         &["CORS_ORIGINS"],

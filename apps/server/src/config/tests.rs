@@ -12,7 +12,10 @@ fn faults(values: &[(&str, &str)]) -> Vec<String> {
 fn nothing_has_to_be_set() {
     let config = read(&[]).unwrap();
     assert_eq!(config.bind.to_string(), "127.0.0.1:8000");
-    assert_eq!(config.data_dir, PathBuf::from("skein-data"));
+    let Storage::Folder(folder) = config.storage else {
+        panic!("a folder");
+    };
+    assert_eq!(folder, PathBuf::from("skein-data"));
     assert!(config.upstream.is_none());
     assert!(config.origins.allows("http://localhost:3000"));
     assert_eq!(config.tokens.lifetime, Duration::from_hours(720));
@@ -37,7 +40,9 @@ fn all_faults_are_told_together_with_name_value_and_what_is_accepted() {
         ("OPENAI_BASE_URL", "ftp://x"),
         ("SKEIN_LOG_FORMAT", "xml"),
         ("SKEIN_MODLE", "x"),
-        ("MONGODB_URI", "mongodb://user:geheim@host/"),
+        ("MONGODB_URI", "user:geheim@host/"),
+        ("MONGODB_DB_NAME", "a.b"),
+        ("SKEIN_MONGODB_WAIT_SECS", "soon"),
     ]);
     let expected = [
         "SKEIN_MODLE: there is no such setting; did you mean SKEIN_MODEL?",
@@ -45,11 +50,13 @@ fn all_faults_are_told_together_with_name_value_and_what_is_accepted() {
         "OPENAI_BASE_URL: ",
         "SKEIN_BIND: held \"nowhere\"; an address such as 127.0.0.1:8000 or [::1]:8000 is accepted",
         "PORT: held \"99999\"; a whole number from 0 to 65535 is accepted",
+        "MONGODB_URI: is no connection string; ",
+        "MONGODB_DB_NAME: held \"a.b\"; a name of at most 63 bytes",
+        "SKEIN_MONGODB_WAIT_SECS: held \"soon\"; a whole number from 0 to 3600 is accepted",
         "CORS_ORIGINS: held \"javascript:x\"; ",
         "JWT_ALGORITHM: held \"none\"; HS256, HS384 or HS512 is accepted",
         "JWT_EXPIRES_IN: held \"soon\"; ",
         "SKEIN_LOG_FORMAT: held \"xml\"; human or json is accepted",
-        "MONGODB_URI: ",
     ];
     assert_eq!(faults.len(), expected.len(), "{faults:#?}");
     for (fault, expected) in faults.iter().zip(expected) {

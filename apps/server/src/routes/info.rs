@@ -7,10 +7,10 @@ use utoipa::ToSchema;
 
 use crate::{caller, console as page, error::Fault, state::State};
 
-/// That the process lives.
+/// How the process is.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HealthResponse {
-    /// Always `ok`.
+    /// `ok`, or why not: `stopping`, `no database`.
     status: &'static str,
 }
 
@@ -54,17 +54,18 @@ pub async fn health() -> HttpResponse {
     HttpResponse::Ok().json(HealthResponse { status: "ok" })
 }
 
-/// Says whether commands are taken: after recovery, and until the server is told to stop.
+/// Says whether commands are taken: after recovery, until the server is told to stop, and while its database answers.
 #[utoipa::path(get, path = "/ready", tag = "server", responses(
     (status = 200, description = "Commands are taken.", body = HealthResponse),
-    (status = 503, description = "The server is starting or stopping.", body = HealthResponse),
+    (status = 503, description = "The server is starting or stopping, or cannot reach its database.", body = HealthResponse),
 ))]
 pub async fn ready(state: web::Data<State>) -> HttpResponse {
-    if state.ready.get() {
-        HttpResponse::Ok().json(HealthResponse { status: "ok" })
-    } else {
-        HttpResponse::ServiceUnavailable().json(HealthResponse { status: "stopping" })
-    }
+    let status = match (state.ready.get(), state.engine.holds_lease()) {
+        (true, true) => return HttpResponse::Ok().json(HealthResponse { status: "ok" }),
+        (true, false) => "no database",
+        (false, _) => "stopping",
+    };
+    HttpResponse::ServiceUnavailable().json(HealthResponse { status })
 }
 
 /// What the console tells its reader about the server.

@@ -10,8 +10,10 @@
 )]
 
 mod chat;
+mod commands;
 mod crash;
 mod errors;
+mod nodes;
 mod openapi;
 mod process;
 mod resume;

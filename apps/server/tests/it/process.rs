@@ -50,7 +50,7 @@ async fn a_bad_configuration_is_told_whole() {
             ("PORT", "99999"),
             ("JWT_ALGORITHM", "none"),
             ("SKEIN_MODLE", "x"),
-            ("MONGODB_URI", "mongodb://user:geheim@host/"),
+            ("MONGODB_URI", "user:geheim@host/"),
         ],
     );
     assert_eq!(code, Some(1));
@@ -90,7 +90,7 @@ async fn an_unknown_command_is_refused() {
         .current_dir(dir.path())
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("surf"));
 }
 

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use client::{Ask, Person, answer_text, send_body};
 pub(crate) use events::{EventStream, Frame, Replay};
-pub(crate) use process::Process;
+pub(crate) use process::{Process, Ran};
 pub(crate) use raw::RawConnection;
 pub(crate) use redact::redacted;
 
@@ -134,9 +134,30 @@ impl Drop for Skein {
     }
 }
 
+/// Whether the servers of this process keep their data in MongoDB: `SKEIN_TEST_STORE=mongodb`.
+fn over_mongodb() -> bool {
+    match std::env::var("SKEIN_TEST_STORE") {
+        Ok(store) if store == "mongodb" => true,
+        Ok(store) => panic!("SKEIN_TEST_STORE={store}: mongodb is accepted"),
+        Err(_) => false,
+    }
+}
+
+/// The database that stands for this folder.
+fn database_of(dir: &Path) -> String {
+    let name = dir.file_name().unwrap().to_str().unwrap();
+    format!("skein{}", name.replace('.', "_"))
+}
+
 fn config(dir: &Path, base_url: &str, settings: &[(&str, &str)]) -> Config {
     let data = dir.display().to_string();
+    let uri = if over_mongodb() {
+        mongo_fixture::shared().uri_for(&database_of(dir))
+    } else {
+        String::new()
+    };
     let own = [
+        ("MONGODB_URI", uri.as_str()),
         ("SKEIN_BIND", "127.0.0.1:0"),
         ("SKEIN_DATA_DIR", &data),
         ("OPENAI_BASE_URL", base_url),

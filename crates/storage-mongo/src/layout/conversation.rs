@@ -37,6 +37,10 @@ pub(crate) struct ConversationDocument {
     pub(crate) prefix: Option<PrefixDocument>,
     #[serde(default)]
     pub(crate) tokens_used: i64,
+    /// How often something was written that belongs to it and stands elsewhere. Makes such a write one of the
+    /// conversation, too, so that a cut or a deletion that races it is noticed.
+    #[serde(default)]
+    pub(crate) writes: i64,
 }
 
 /// One who waits for a conversation's slot.
@@ -76,6 +80,7 @@ impl ConversationDocument {
             tickets: Vec::new(),
             prefix: None,
             tokens_used: 0,
+            writes: 0,
         }
     }
 

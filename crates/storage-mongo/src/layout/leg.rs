@@ -1,7 +1,7 @@
 use chat_core::{
     id::{LegId, NodeId},
     ports::{DroppedLeg, OpenLeg, Predecessor},
-    run::{Leg, RunStatus},
+    run::{Leg, RunStatus, StopCause},
 };
 use mongodb::bson::{Binary, DateTime, Uuid};
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,14 @@ impl Stop {
         match self {
             Self::Asked => "asked",
             Self::Replaced => "replaced",
+        }
+    }
+
+    /// What it says to who works on the leg.
+    pub(crate) const fn cause(self) -> StopCause {
+        match self {
+            Self::Asked => StopCause::Asked,
+            Self::Replaced => StopCause::Replaced,
         }
     }
 

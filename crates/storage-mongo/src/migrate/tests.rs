@@ -1,4 +1,62 @@
-use crate::testing::{fresh, open};
+use mongodb::{IndexModel, options::IndexOptions};
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::testing::{Dropped, fresh, open};
+
+const SMALL: Source = Source {
+    number: 1,
+    name: "0001_small",
+    json: r#"{
+        "about": "A collection with two indexes.",
+        "expands": true,
+        "steps": [
+            {"create_collection": "skein_things"},
+            {"create_index": {"on": "skein_things", "name": "thing_name", "keys": [["name", 1]], "unique": true}},
+            {"create_index": {"on": "skein_things", "name": "thing_age", "keys": [["age", -1], ["_id", 1]]}}
+        ]
+    }"#,
+};
+
+/// A database without any layout.
+async fn empty() -> (MongoStore, Dropped) {
+    let name = mongo_fixture::fresh_database_name();
+    (open(&name).await, Dropped(name))
+}
+
+fn things(store: &MongoStore) -> Collection<Document> {
+    store.database().collection("skein_things")
+}
+
+async fn index_names(store: &MongoStore) -> Vec<String> {
+    let mut names = things(store).list_index_names().await.unwrap();
+    names.sort();
+    names
+}
+
+fn lines(steps: &[Step]) -> Vec<String> {
+    steps.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_migration_is_sound() {
+    let mut keys = std::collections::HashSet::new();
+    for (number, source) in (1..).zip(MIGRATIONS) {
+        assert_eq!(source.number, number);
+        assert!(source.name.starts_with(&format!("{number:04}_")));
+        for change in source.read().unwrap().steps {
+            assert!(change.collection().starts_with("skein_"));
+            if let Change::CreateIndex(index) = change {
+                // Of two indexes with the same keys each would replace the other.
+                assert!(
+                    keys.insert((index.on.clone(), index.keys.clone())),
+                    "{}",
+                    index.name
+                );
+            }
+        }
+    }
+}
 
 #[tokio::test]
 async fn a_second_migration_changes_nothing() {
@@ -6,4 +64,217 @@ async fn a_second_migration_changes_nothing() {
     assert_eq!(store.plan().await.unwrap(), []);
     let again = open(&guard.0).await;
     assert_eq!(again.migrate().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_plan_says_what_will_be_done_and_does_nothing() {
+    let (store, _guard) = empty().await;
+    let plan = store.plan_of(&[SMALL]).await.unwrap();
+    assert_eq!(
+        lines(&plan),
+        [
+            "0001_small: create the collection skein_things",
+            "0001_small: build the index thing_name of skein_things",
+            "0001_small: build the index thing_age of skein_things",
+        ]
+    );
+    let collections = store.database().list_collection_names().await.unwrap();
+    assert_eq!(collections, Vec::<String>::new());
+    assert_eq!(store.migrate_to(&[SMALL]).await.unwrap(), plan);
+    assert_eq!(
+        index_names(&store).await,
+        ["_id_", "thing_age", "thing_name"]
+    );
+}
+
+#[tokio::test]
+async fn of_several_nodes_at_once_each_step_is_done_by_one() {
+    let (_store, guard) = empty().await;
+    let mut racing = JoinSet::new();
+    for _ in 0..4 {
+        let store = open(&guard.0).await;
+        racing.spawn(async move { store.migrate_to(&[SMALL]).await.unwrap().len() });
+    }
+    let mut done = racing.join_all().await;
+    done.sort_unstable();
+    assert_eq!(done, [0, 0, 0, 3]);
+}
+
+#[tokio::test]
+async fn an_edited_migration_is_refused() {
+    let (store, _guard) = empty().await;
+    store.migrate_to(&[SMALL]).await.unwrap();
+    let edited = SMALL.json.replace("thing_age", "thing_years");
+    let edited = Source {
+        json: Box::leak(edited.into_boxed_str()),
+        ..SMALL
+    };
+    for error in [
+        store.plan_of(&[edited]).await.unwrap_err(),
+        store.migrate_to(&[edited]).await.unwrap_err(),
+    ] {
+        assert!(
+            matches!(error, OpenError::MigrationChanged { .. }),
+            "{error}"
+        );
+    }
+    // The line ends of a checkout are no edit.
+    let windows = SMALL.json.replace('\n', "\r\n");
+    let windows = Source {
+        json: Box::leak(windows.into_boxed_str()),
+        ..SMALL
+    };
+    assert_eq!(store.migrate_to(&[windows]).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_newer_release_is_worked_beside_if_it_only_added() {
+    let (store, _guard) = empty().await;
+    let adds = Source {
+        number: 2,
+        name: "0002_more",
+        json: r#"{"about": "", "expands": true, "steps": [{"create_collection": "skein_more"}]}"#,
+    };
+    store.migrate_to(&[SMALL, adds]).await.unwrap();
+    assert_eq!(store.migrate_to(&[SMALL]).await.unwrap(), []);
+    let takes = Source {
+        number: 3,
+        name: "0003_less",
+        json: r#"{"about": "", "expands": false, "steps": [{"drop_index": {"on": "skein_things", "name": "thing_age"}}]}"#,
+    };
+    let done = store.migrate_to(&[SMALL, adds, takes]).await.unwrap();
+    assert_eq!(
+        lines(&done),
+        ["0003_less: drop the index thing_age of skein_things"]
+    );
+    assert_eq!(index_names(&store).await, ["_id_", "thing_name"]);
+    let error = store.migrate_to(&[SMALL]).await.unwrap_err();
+    assert!(matches!(&error, OpenError::NewerRelease { name, .. } if name == "0003_less"));
+}
+
+#[tokio::test]
+async fn what_a_dead_node_left_in_the_middle_is_completed() {
+    let (store, _guard) = empty().await;
+    // Its lock lapses, here at once.
+    let lock = doc! {"_id": "lock", "owner": mongodb::bson::Uuid::new(), "expires_at": DateTime::from_millis(1)};
+    store.migrations().insert_one(lock).await.unwrap();
+    store
+        .database()
+        .create_collection("skein_things")
+        .await
+        .unwrap();
+    let done = store.migrate_to(&[SMALL]).await.unwrap();
+    assert_eq!(
+        lines(&done),
+        [
+            "0001_small: build the index thing_name of skein_things",
+            "0001_small: build the index thing_age of skein_things",
+        ]
+    );
+    assert_eq!(store.migrate_to(&[SMALL]).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_lock_that_is_held_is_waited_for() {
+    let (store, guard) = empty().await;
+    let lock = store.lock_layout().await.unwrap();
+    let other = open(&guard.0).await;
+    let small = [SMALL];
+    let migrating = other.migrate_to(&small);
+    tokio::pin!(migrating);
+    tokio::select! {
+        done = &mut migrating => panic!("{done:?}"),
+        () = tokio::time::sleep(std::time::Duration::from_millis(700)) => {}
+    }
+    lock.release().await.unwrap();
+    assert_eq!(migrating.await.unwrap().len(), 3);
+}
+
+/// What is done with this index in place, and the names of the indexes afterwards.
+async fn with(keys: Document, options: IndexOptions) -> (Vec<String>, Vec<String>) {
+    let (store, _guard) = empty().await;
+    let index = IndexModel::builder().keys(keys).options(options).build();
+    things(&store).create_index(index).await.unwrap();
+    let plan = store.plan_of(&[SMALL]).await.unwrap();
+    let done = store.migrate_to(&[SMALL]).await.unwrap();
+    assert_eq!(done, plan);
+    let done = done.iter().map(|step| step.action.to_string());
+    (done.collect(), index_names(&store).await)
+}
+
+#[tokio::test]
+async fn an_index_that_serves_under_another_name_is_kept() {
+    // A shell writes directions as floats.
+    let own = IndexOptions::builder().name("own".to_owned()).build();
+    let (done, names) = with(doc! {"age": -1.0, "_id": 1.0}, own).await;
+    assert_eq!(
+        done,
+        [
+            "build the index thing_name of skein_things",
+            "keep own of skein_things, which serves as the index thing_age",
+        ]
+    );
+    assert_eq!(names, ["_id_", "own", "thing_name"]);
+}
+
+#[tokio::test]
+async fn an_index_of_the_same_name_with_other_keys_is_replaced() {
+    let named = IndexOptions::builder().name("thing_age".to_owned()).build();
+    let (done, names) = with(doc! {"age": 1}, named).await;
+    assert_eq!(
+        done,
+        [
+            "build the index thing_name of skein_things",
+            "replace thing_age of skein_things by the index thing_age",
+        ]
+    );
+    assert_eq!(names, ["_id_", "thing_age", "thing_name"]);
+}
+
+#[tokio::test]
+async fn an_index_of_the_same_keys_with_another_meaning_is_replaced() {
+    let ages = std::time::Duration::from_mins(1);
+    for options in [
+        IndexOptions::builder().name("plain".to_owned()).build(),
+        IndexOptions::builder().unique(true).sparse(true).build(),
+        IndexOptions::builder()
+            .unique(true)
+            .expire_after(ages)
+            .build(),
+        IndexOptions::builder()
+            .unique(true)
+            .partial_filter_expression(doc! {"name": {"$exists": true}})
+            .build(),
+    ] {
+        let (done, names) = with(doc! {"name": 1}, options).await;
+        assert_eq!(done.len(), 2, "{done:?}");
+        assert!(done[0].starts_with("replace "), "{done:?}");
+        assert_eq!(names, ["_id_", "thing_age", "thing_name"]);
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_fails_is_one_line_and_is_not_recorded() {
+    let (store, _guard) = empty().await;
+    let twins = [doc! {"name": "secret name"}, doc! {"name": "secret name"}];
+    things(&store).insert_many(&twins).await.unwrap();
+    for _ in 0..2 {
+        let error = store.migrate_to(&[SMALL]).await.unwrap_err();
+        let line = error.to_string();
+        assert!(
+            line.contains("0001_small")
+                && line.contains("build the index thing_name of skein_things")
+                && line.contains("two documents have the same values"),
+            "{line}"
+        );
+        assert!(!line.contains("secret") && !line.contains('\n'), "{line}");
+    }
+    let numbers = doc! {"_id": {"$type": "number"}};
+    assert_eq!(
+        store.migrations().count_documents(numbers).await.unwrap(),
+        0
+    );
+    assert_eq!(things(&store).count_documents(doc! {}).await.unwrap(), 2);
+    things(&store).delete_one(doc! {}).await.unwrap();
+    assert_eq!(store.migrate_to(&[SMALL]).await.unwrap().len(), 2);
 }

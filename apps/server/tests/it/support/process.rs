@@ -15,6 +15,25 @@ pub(crate) struct Process {
     log: PathBuf,
 }
 
+/// A command that has ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    /// Standard output.
+    pub(crate) said: String,
+    /// Standard error.
+    pub(crate) told: String,
+}
+
+impl Ran {
+    /// It, which must have succeeded.
+    #[track_caller]
+    pub(crate) fn well(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self
+    }
+}
+
 impl Process {
     /// Starts it on the data in this folder and returns once it listens.
     pub(crate) fn start(dir: &Path, settings: &[(&str, &str)]) -> Self {
@@ -58,6 +77,16 @@ impl Process {
             output.status.code(),
             String::from_utf8(output.stderr).unwrap(),
         )
+    }
+
+    /// Runs another command than serving, to its end.
+    pub(crate) fn run(dir: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Ran {
+        let output = command(dir, settings).args(arguments).output().unwrap();
+        Ran {
+            code: output.status.code(),
+            said: String::from_utf8(output.stdout).unwrap(),
+            told: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 
     /// What it said on standard output when it was ready.

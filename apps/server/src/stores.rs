@@ -1,0 +1,125 @@
+//! Where everything is kept: one store behind all ports, an embedded one or MongoDB.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use chat_core::ports::{
+    Conversations, LocalSignals, Messages, Nodes, Notes, RunLog, Runs, Signals,
+};
+use records::{Archive, Documents, Files, Secrets, ThreadViews, Users};
+use storage_mongo::MongoStore;
+use storage_sqlite::SqliteStore;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Storage;
+
+/// Every port, all of one store. Clones are the same store.
+#[derive(Clone)]
+pub struct Stores {
+    /// Conversations and their slots.
+    pub conversations: Arc<dyn Conversations>,
+    /// Messages.
+    pub messages: Arc<dyn Messages>,
+    /// Runs and legs.
+    pub runs: Arc<dyn Runs>,
+    /// The log of events.
+    pub run_log: Arc<dyn RunLog>,
+    /// What rings between nodes.
+    pub signals: Arc<dyn Signals>,
+    /// The nodes over the store.
+    pub nodes: Arc<dyn Nodes>,
+    /// Summaries and pins.
+    pub notes: Arc<dyn Notes>,
+    /// People and guests.
+    pub users: Arc<dyn Users>,
+    /// Secrets that we make.
+    pub secrets: Arc<dyn Secrets>,
+    /// Whole records, for import and export.
+    pub archive: Arc<dyn Archive>,
+    /// Documents and suggestions.
+    pub documents: Arc<dyn Documents>,
+    /// What Assistants frontends keep of threads.
+    pub thread_views: Arc<dyn ThreadViews>,
+    /// Files.
+    pub files: Arc<dyn Files>,
+    /// Where it is, for people. Holds no password.
+    pub place: String,
+    mongo: Option<MongoStore>,
+}
+
+impl std::fmt::Debug for Stores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stores")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stores {
+    /// Opens the store, which is waited for if it is not there yet, and brings its layout up to date. `tell` is given a line
+    /// now and then while that takes time.
+    pub async fn open(storage: Storage, mut tell: impl FnMut(&str)) -> anyhow::Result<Self> {
+        match storage {
+            Storage::Folder(folder) => {
+                let place = folder.display().to_string();
+                // Blocks, but nothing else goes on at the start.
+                let store = SqliteStore::open(storage_sqlite::Config::new(folder))?;
+                Ok(Self::of(store, Arc::new(LocalSignals::new()), place))
+            }
+            Storage::Mongo(config) => {
+                let store = connect(config, &mut tell).await?;
+                for step in store.migrate().await? {
+                    tell(&step.to_string());
+                }
+                let signals = store.signals();
+                let place = store.place();
+                Ok(Self {
+                    mongo: Some(store.clone()),
+                    ..Self::of(store, signals, place)
+                })
+            }
+        }
+    }
+
+    /// What goes on beside the calls until `stop`: with MongoDB, hearing of the other nodes' changes.
+    pub async fn keep(&self, stop: CancellationToken) {
+        if let Some(store) = &self.mongo {
+            store.keep(stop).await;
+        }
+    }
+
+    fn of<S>(store: S, signals: Arc<dyn Signals>, place: String) -> Self
+    where
+        S: Conversations + Messages + Runs + RunLog + Nodes + Notes,
+        S: Users + Secrets + Archive + Documents + ThreadViews + Files + 'static,
+    {
+        let store = Arc::new(store);
+        Self {
+            conversations: Arc::clone(&store) as Arc<_>,
+            messages: Arc::clone(&store) as Arc<_>,
+            runs: Arc::clone(&store) as Arc<_>,
+            run_log: Arc::clone(&store) as Arc<_>,
+            signals,
+            nodes: Arc::clone(&store) as Arc<_>,
+            notes: Arc::clone(&store) as Arc<_>,
+            users: Arc::clone(&store) as Arc<_>,
+            secrets: Arc::clone(&store) as Arc<_>,
+            archive: Arc::clone(&store) as Arc<_>,
+            documents: Arc::clone(&store) as Arc<_>,
+            thread_views: Arc::clone(&store) as Arc<_>,
+            files: store,
+            place,
+            mongo: None,
+        }
+    }
+}
+
+/// Connects to MongoDB and changes nothing there.
+pub async fn connect(
+    config: storage_mongo::Config,
+    tell: &mut impl FnMut(&str),
+) -> anyhow::Result<MongoStore> {
+    MongoStore::connect(config, tell)
+        .await
+        .context("MONGODB_URI")
+}
