@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check in order, the first failing one stops it, one summary line at the end.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -18,6 +18,8 @@ const NEWEST: &[&str] = &["ai5", "ai6", "ai7"];
 const MATRIX: &[&str] = &["ai5", "ai6", "ai7", "ai5old", "ai5b", "ai6old", "ai7old"];
 const CLIENT_TESTS: &[&str] = &["clients/*.test.mjs"];
 const BROWSER_TESTS: &[&str] = &["browser/*.test.mjs"];
+/// Modules of the server's tests that choose the store themselves, or need none; the others run over both stores.
+const CHOOSE_THEIR_STORE: &[&str] = &["commands::", "crash::", "nodes::", "openapi::", "process::"];
 /// Where `tests/clients/support/servers.mjs` looks for the store of the servers that it starts.
 const MONGODB: &str = "SKEIN_TEST_MONGODB_URI";
 
@@ -34,6 +36,7 @@ pub(crate) fn everything(workspace: &Workspace) -> ExitCode {
         run.tests("clients", || {
             node_tests(workspace, &clients, NEWEST, CLIENT_TESTS, None)
         })?;
+        over_mongo(workspace, run, &clients, NEWEST)?;
         run.tests("browser", || {
             node_tests(workspace, &clients, &[], BROWSER_TESTS, None)
         })
@@ -156,10 +159,33 @@ fn rust(workspace: &Workspace, steps: &mut Run) -> Result<()> {
     steps.tests("Rust tests", || {
         let mut command = workspace.cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
         command.env("SKEIN_MONGOD", &mongod);
-        let mut tally = Tally::default();
-        let status = tee(&mut command, |line| tally += from_cargo_line(line))?;
-        Ok((tally, succeeded(&command, status)))
+        counted(&mut command)
+    })?;
+    steps.tests("server tests over MongoDB", || {
+        let mut command = workspace.cargo(&[
+            "test",
+            "--locked",
+            "--package",
+            "server",
+            "--test",
+            "it",
+            "--",
+        ]);
+        for module in CHOOSE_THEIR_STORE {
+            command.args(["--skip", module]);
+        }
+        command
+            .env("SKEIN_MONGOD", &mongod)
+            .env("SKEIN_TEST_STORE", "mongodb");
+        counted(&mut command)
     })
+}
+
+/// Runs the tests of a Cargo command and counts them.
+fn counted(command: &mut Command) -> Result<(Tally, Result<()>)> {
+    let mut tally = Tally::default();
+    let status = tee(command, |line| tally += from_cargo_line(line))?;
+    Ok((tally, succeeded(command, status)))
 }
 
 fn documentation(workspace: &Workspace) -> Result<()> {

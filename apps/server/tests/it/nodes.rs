@@ -187,6 +187,34 @@ async fn a_node_that_ends_leaves_an_unanswered_message_to_another() {
     assert_eq!(b.terminate(), Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_goes_on_through_an_election() {
+    let cluster = Cluster::start().await;
+    let (a, b) = (cluster.node("a"), cluster.node("b"));
+    let ann = Person::guest(a.address).await;
+    let chat = new_id();
+    // It lasts for 20 s, longer than the set needs for an election.
+    let mut begun = ann
+        .say(&chat, "Count. [[mock: tokens=500 pace_ms=40]]")
+        .await;
+    begun.first_text().await;
+    let there = EventStream::new(ann.at(b.address).resume(&chat, None).await);
+    cluster.set.kill_primary().await.unwrap();
+    let (here, there) = tokio::join!(begun.finish(), there.finish());
+    let whole: Vec<String> = (0..500).map(|n| format!("tok{n}")).collect();
+    assert_eq!(
+        here.said(),
+        whole.join(" "),
+        "nothing is lost, doubled or out of order"
+    );
+    assert_eq!(here.chunks("finish").len(), 1, "an election closes nothing");
+    assert_eq!(here.frames(), there.frames());
+    let stored = &ann.at(b.address).messages(&chat).await[1];
+    assert_eq!(answer_text(stored), here.said());
+    assert_eq!(a.terminate(), Some(0));
+    assert_eq!(b.terminate(), Some(0));
+}
+
 /// One conversation of the load: messages until a number of them was acknowledged after the primary's death.
 async fn talk_on(person: Person, other: Person, chat: String, until: Instant) -> Vec<String> {
     let mut acknowledged = Vec::new();
