@@ -96,9 +96,9 @@ pub(crate) async fn write(
             continue;
         }
         if let Some(full) = unit.take() {
-            let another_sort = full.record() != Some(line.line.record());
+            let alone = full.record() != Some(line.line.record()) || full.goes_on_in(&line);
             flight.push_back(put_unit(target, mode, foreseen, full));
-            while flight.len() >= LANES || (another_sort && !flight.is_empty()) {
+            while flight.len() >= LANES || (alone && !flight.is_empty()) {
                 if let Some(settled) = flight.next().await {
                     writer.settle(settled?);
                 }
@@ -190,14 +190,22 @@ impl Unit {
 
     /// Whether a line goes in here: a message of the same conversation, while there is room.
     fn takes(&self, line: &StagedLine) -> bool {
-        let (Some(Line::Message(first)), Line::Message(message)) =
-            (self.lines.first().map(|line| &line.line), &line.line)
-        else {
+        let Line::Message(message) = &line.line else {
             return false;
         };
-        first.conversation == message.conversation
+        self.goes_on_in(line)
             && self.lines.len() < BATCH.0
             && self.weight + message.body.weight() <= BATCH.1
+    }
+
+    /// Whether a line is of the same conversation. Puts into one conversation would only stand in each other's way.
+    fn goes_on_in(&self, line: &StagedLine) -> bool {
+        match (self.lines.first().map(|line| &line.line), &line.line) {
+            (Some(Line::Message(first)), Line::Message(message)) => {
+                first.conversation == message.conversation
+            }
+            _ => false,
+        }
     }
 
     fn record(&self) -> Option<crate::RecordType> {

@@ -25,6 +25,7 @@ use crate::{RecordType, Scope, Tally, export, ids::derived};
 mod foreign;
 mod own;
 mod refused;
+mod stores;
 
 /// A store of its own.
 struct Fresh {

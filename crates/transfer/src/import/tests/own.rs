@@ -7,7 +7,7 @@ use super::*;
 use crate::ExportError;
 
 /// A store with every sort of record in it.
-async fn full() -> Fresh {
+pub(super) async fn full() -> Fresh {
     let fresh = fresh();
     for (kind, name) in [
         (Kind::WebChat, "web-chat"),
