@@ -36,7 +36,7 @@ pub enum Command {
     Import {
         /// What the source is: web-chat, assistants, assistants-export, ai-chatbot or skein.
         kind: String,
-        /// Where it is: a file, a folder, `-` for standard input, or a MongoDB URI with the database's name.
+        /// Where it is: a file, a folder, or a MongoDB URI with the database's name.
         source: String,
         /// Says what would be done, and changes nothing.
         #[arg(long)]

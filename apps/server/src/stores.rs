@@ -68,11 +68,14 @@ impl Stores {
             }
             Storage::Mongo(config) => {
                 let store = connect(config, &mut tell).await?;
-                for step in store.migrate().await? {
-                    tell(&step.to_string());
+                let place = store.place();
+                match store.migrate().await?.len() {
+                    0 => {}
+                    steps => tell(&format!(
+                        "brought the layout of {place} up to date in {steps} steps"
+                    )),
                 }
                 let signals = store.signals();
-                let place = store.place();
                 Ok(Self {
                     mongo: Some(store.clone()),
                     ..Self::of(store, signals, place)

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use chat_core::{codec::CodecError, ports::StoreError};
 use mongodb::error::{
     Error, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR,
@@ -5,11 +7,11 @@ use mongodb::error::{
 };
 
 /// Why an operation failed, before it is told to a caller.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub(crate) enum Failure {
-    /// MongoDB or the way to it.
-    #[error(transparent)]
-    Mongo(#[from] Error),
+    /// MongoDB or the way to it. What the server says of a document is not told: it may quote an address or a message.
+    #[error("{}", Spoken(.0))]
+    Mongo(Error),
     /// A stored value is not what it should be.
     #[error("a stored {what} cannot be read")]
     Corrupt {
@@ -25,7 +27,7 @@ pub(crate) enum Failure {
     TooLate {
         seconds: u64,
         #[source]
-        last: Option<Box<Error>>,
+        last: Option<Box<Failure>>,
     },
 }
 
@@ -56,6 +58,32 @@ impl Failure {
     }
 }
 
+/// As it is told, since the driver's own form holds what the server quoted.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Mongo(error)
+    }
+}
+
+/// A driver's error in words that may stand in a log: a server's answer by its number, anything else as it is.
+struct Spoken<'a>(&'a Error);
+
+impl fmt::Display for Spoken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match code(self.0) {
+            Some(code) => write!(f, "MongoDB answered with its error {code}"),
+            None if is_unreadable(self.0) => f.write_str("MongoDB gave what cannot be read"),
+            None => write!(f, "{}", self.0.kind),
+        }
+    }
+}
+
 impl From<CodecError> for Failure {
     fn from(error: CodecError) -> Self {
         Self::corrupt("record of events")(error)
@@ -65,12 +93,14 @@ impl From<CodecError> for Failure {
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Mongo(error) if is_passing(&error) => Self::Unavailable(error.into()),
+            Failure::Mongo(error) if is_passing(&error) => {
+                Self::Unavailable(Failure::Mongo(error).into())
+            }
             Failure::Mongo(error) if is_unreadable(&error) => Self::Corrupt {
                 what: "document",
-                source: error.into(),
+                source: Failure::Mongo(error).into(),
             },
-            Failure::Mongo(error) => Self::Fatal(error.into()),
+            Failure::Mongo(error) => Self::Fatal(Failure::Mongo(error).into()),
             Failure::Corrupt { what, source } => Self::Corrupt { what, source },
             failure @ Failure::Misuse(_) => Self::Fatal(failure.into()),
             failure @ Failure::TooLate { .. } => Self::Unavailable(failure.into()),

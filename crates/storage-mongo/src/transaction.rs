@@ -197,7 +197,10 @@ impl Patience {
     fn too_late(&self) -> Failure {
         Failure::TooLate {
             seconds: self.allowed.as_secs(),
-            last: self.last.clone().map(Box::new),
+            last: self
+                .last
+                .clone()
+                .map(|error| Box::new(Failure::Mongo(error))),
         }
     }
 }

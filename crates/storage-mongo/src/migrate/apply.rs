@@ -40,7 +40,7 @@ impl MongoStore {
             if let Err(failure) = self.act(change, &action).await {
                 return Err(self.failed_step(source, &action, failure));
             }
-            tracing::info!(migration = source.name, "{action}");
+            tracing::debug!(migration = source.name, "{action}");
             layout.forget(change.collection());
             done.push(Step {
                 migration: source.name.to_owned(),

@@ -7,7 +7,7 @@
 //! processor time of this process, thus of the driver and the store but not of the database, per event, when every
 //! flush holds one event of each of 500 legs.
 //!
-//! `append_bench [members]`: how many members the replica set has that this starts; one unless told. Its data is in the
+//! `mongo_append_bench [members]`: how many members the replica set has that this starts; one unless told. Its data is in the
 //! system's temporary directory, so `TMPDIR` says which disk is measured.
 
 use std::{
@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use chat_core::{
     event::{EventKind, Field, RunEvent},
     id::LegId,
-    ports::{Conversations as _, LogBatch, Opened, RunLog as _, Runs as _},
+    ports::{Closed, Conversations as _, LogBatch, Opened, RunLog as _, Runs as _},
 };
 use mongo_fixture::ReplicaSet;
 use mongodb::{
@@ -89,9 +89,10 @@ async fn appends(store: &MongoStore, set: &ReplicaSet) -> anyhow::Result<String>
         let Opened::Fresh(leg) = opened else {
             anyhow::bail!("a send was not taken");
         };
-        store
+        let closed = store
             .close_leg(sample::close(&open, &leg, "Truncate it."))
             .await?;
+        anyhow::ensure!(closed == Closed::Done, "a leg was lost to nobody");
 
         let document = doc! {"_id": ObjectId::new(), "text": &text};
         let begun = Instant::now();
