@@ -27,6 +27,7 @@ pub mod conversations;
 pub mod cuts;
 pub mod documents;
 pub mod files;
+pub mod growth;
 pub mod history;
 pub mod messages;
 pub mod nodes;

@@ -1,8 +1,9 @@
-//! `cargo xtask bench`: what a token costs, against the floor of copying bytes between two sockets.
+//! `cargo xtask bench`: what a token costs, against the floor of copying bytes between two sockets, and what a message
+//! costs, against the disk's or the database's own price.
 //!
 //! Everything runs on this machine and talks over the loopback: a release `skein` with its store on disk, `mock-llm`
-//! behind it, and the floor, a process that splices TCP connections to the same `mock-llm`. Loads are bounded in
-//! number and in time.
+//! behind it, and the floor, a process that splices TCP connections to the same `mock-llm`; then the stores by
+//! themselves; then two `skein` over one replica set. Loads are bounded in number and in time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,17 +11,20 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::process::{Server, free_address, request};
-use crate::shell::{Workspace, capture, run as run_command};
+use crate::shell::{Workspace, run as run_command};
 
+mod frames;
 mod load;
+mod nodes;
 mod splice;
+mod storage;
 mod table;
 
-use load::{Load, Target};
+use load::{Load, Target, Times};
 pub(crate) use splice::splice;
 use table::{Goal, Row, Table};
 
@@ -56,28 +60,74 @@ const STARTS: usize = 5;
 /// Sockets and files that a process of this benchmark may need.
 const FILES: u64 = 4096;
 
-/// Builds, measures and prints the table.
-pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+/// What can be measured by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    Start,
+    Memory,
+    Streaming,
+    Sqlite,
+    Mongodb,
+    Nodes,
+}
+
+impl Group {
+    const ALL: [(&'static str, Self); 6] = [
+        ("start", Self::Start),
+        ("memory", Self::Memory),
+        ("streaming", Self::Streaming),
+        ("sqlite", Self::Sqlite),
+        ("mongodb", Self::Mongodb),
+        ("nodes", Self::Nodes),
+    ];
+
+    fn named(name: &str) -> Result<Self> {
+        if let Some((_, group)) = Self::ALL.iter().find(|(known, _)| *known == name) {
+            return Ok(*group);
+        }
+        let names: Vec<&str> = Self::ALL.iter().map(|(name, _)| *name).collect();
+        bail!("no group is named {name}: {} are", names.join(", "));
+    }
+
+    /// Whether a server is measured, and not a store by itself.
+    fn needs_server(self) -> bool {
+        !matches!(self, Self::Sqlite | Self::Mongodb)
+    }
+}
+
+/// Builds, measures and prints the table; with a name only that group's part.
+pub(crate) fn run(workspace: &Workspace, only: Option<&str>) -> Result<()> {
+    let groups: Vec<Group> = match only {
+        Some(name) => vec![Group::named(name)?],
+        None => Group::ALL.iter().map(|(_, group)| *group).collect(),
+    };
     ensure!(
         open_files_limit()? >= FILES,
         "1,000 streams need {FILES} open files, and the limit is lower: run `ulimit -n {FILES}` first"
     );
-    run_command(&mut workspace.cargo(&[
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "server",
-        "--package",
-        "mock-llm",
-        "--bins",
-    ]))?;
+    if groups.iter().any(|group| group.needs_server()) {
+        run_command(&mut workspace.cargo(&[
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            "server",
+            "--package",
+            "mock-llm",
+            "--package",
+            "mongo-fixture",
+            "--bins",
+        ]))?;
+    }
     let folder = Scratch::create(workspace)?;
     let bench = Bench {
         workspace,
         folder: folder.0.clone(),
     };
-    let table = bench.measure()?;
+    let mut table = Table::default();
+    for group in groups {
+        bench.measure(group, &mut table)?;
+    }
     println!("\n{}\n{table}", machine());
     Ok(())
 }
@@ -88,14 +138,15 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn measure(&self) -> Result<Table> {
-        let mut table = Table::default();
-        let mock = self.mock()?;
-        self.start_up(&mock, &mut table)?;
-        self.memory(&mock, &mut table)?;
-        self.streaming(&mock, &mut table)?;
-        self.storage(&mut table)?;
-        Ok(table)
+    fn measure(&self, group: Group, table: &mut Table) -> Result<()> {
+        match group {
+            Group::Start => self.start_up(&self.mock()?, table),
+            Group::Memory => self.memory(&self.mock()?, table),
+            Group::Streaming => self.streaming(&self.mock()?, table),
+            Group::Sqlite => storage::sqlite(self, table),
+            Group::Mongodb => storage::mongodb(self, table),
+            Group::Nodes => nodes::measure(self, table),
+        }
     }
 
     fn start_up(&self, mock: &Server, table: &mut Table) -> Result<()> {
@@ -103,8 +154,7 @@ impl Bench<'_> {
         for start in 0..STARTS {
             starts.push(self.skein(mock, &format!("start-{start}"))?.ready_after());
         }
-        starts.sort();
-        let ready = starts.get(STARTS / 2).copied().unwrap_or_default();
+        let ready = Times::new(starts).percentile(50);
         table.push(Row::new(
             "start to ready, new store",
             millis(ready),
@@ -189,22 +239,6 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn storage(&self, table: &mut Table) -> Result<()> {
-        let Append {
-            append_p50_us,
-            fdatasync_p50_us,
-        } = self.append()?;
-        let goal = Goal::AtMost(1.6 * fdatasync_p50_us);
-        table.push(Row::new("durable append, p50", append_p50_us, "µs", goal));
-        table.push(Row::new(
-            "  raw fdatasync, p50",
-            fdatasync_p50_us,
-            "µs",
-            Goal::None,
-        ));
-        Ok(())
-    }
-
     fn mock(&self) -> Result<Server> {
         let address = free_address()?;
         let mut command = Command::new(self.workspace.program("release", "mock-llm"));
@@ -213,44 +247,33 @@ impl Bench<'_> {
     }
 
     fn skein(&self, mock: &Server, store: &str) -> Result<Server> {
+        self.skein_with(mock, &[("SKEIN_DATA_DIR", self.path(store)?)])
+    }
+
+    /// A server with these settings beside its own address and upstream.
+    fn skein_with(&self, mock: &Server, settings: &[(&str, String)]) -> Result<Server> {
         let address = free_address()?;
         let mut command = Command::new(self.workspace.program("release", "skein"));
         command
             .current_dir(&self.folder)
+            .env_remove("MONGODB_URI")
             .env("SKEIN_BIND", address.to_string())
-            .env("SKEIN_DATA_DIR", self.folder.join(store))
             .env("OPENAI_BASE_URL", format!("http://{}/v1", mock.address()))
             .env("OPENAI_API_KEY", "none")
             .env("SKEIN_MODEL", "mock")
             // One model call per message: a title is another call, whose events are not among those that are counted.
             .env("SKEIN_TITLES", "off")
             // A line per request would hide the table.
-            .env("SKEIN_LOG", "warn");
+            .env("SKEIN_LOG", "warn")
+            .envs(settings.iter().map(|(name, value)| (name, value)));
         Server::start(command, address, "/ready")
     }
 
-    fn append(&self) -> Result<Append> {
-        let example = [
-            "run",
-            "--release",
-            "--locked",
-            "--quiet",
-            "--package",
-            "storage-sqlite",
-            "--example",
-            "append_bench",
-        ];
-        let printed = capture(&mut self.workspace.cargo(&example))?;
-        serde_json::from_str(&printed)
-            .context("append_bench printed something else than its two figures")
+    fn path(&self, name: &str) -> Result<String> {
+        let path = self.folder.join(name).into_os_string().into_string();
+        path.ok()
+            .context("the path of this clone is no UTF-8, which settings are")
     }
-}
-
-/// What storage-sqlite's example `append_bench` prints.
-#[derive(Deserialize)]
-struct Append {
-    append_p50_us: f64,
-    fdatasync_p50_us: f64,
 }
 
 /// A folder on the disk of the build, because a temporary one may lie in memory, where a sync costs nothing.

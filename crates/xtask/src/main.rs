@@ -33,6 +33,8 @@ usage: cargo xtask <command>
   layers           check the direction of dependencies
   openapi          write openapi.json and the console's types from the code
   bench            build for release, measure, print one table
+  bench --only GROUP
+                   a part of it: start, memory, streaming, sqlite, mongodb or nodes
   setup            bring Node packages and Chromium without running anything
   setup --mongo    bring mongod, into .tools unless there is one already";
 
@@ -57,7 +59,8 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["conformance", "--mongo"] => return Ok(suite::conformance_over_mongo(&workspace)),
         ["layers"] => layers::check(&workspace)?,
         ["openapi"] => openapi::write(&workspace)?,
-        ["bench"] => bench::run(&workspace)?,
+        ["bench"] => bench::run(&workspace, None)?,
+        ["bench", "--only", group] => bench::run(&workspace, Some(group))?,
         ["splice", listen, upstream] => bench::splice(listen, upstream)?,
         ["setup"] => setup::clients(&workspace).map(drop)?,
         ["setup", "--mongo"] => println!("{}", setup::mongod(&workspace)?.display()),

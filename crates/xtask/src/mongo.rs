@@ -2,13 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::shell::Workspace;
 
-/// A replica set of one member, kept by the program of the crate mongo-fixture; it ends with this.
+/// A replica set, of one member unless told, kept by the program of the crate mongo-fixture; it ends with this.
 pub(crate) struct ReplicaSet {
     /// Holds the end of the pipe that keeps the set.
     fixture: Child,
@@ -18,8 +18,15 @@ pub(crate) struct ReplicaSet {
 impl ReplicaSet {
     /// Starts the debug build of the fixture with this mongod, and waits until it has a set that accepts writes.
     pub(crate) fn start(workspace: &Workspace, mongod: &Path) -> Result<Self> {
-        let mut fixture = workspace
-            .command(workspace.program("debug", "mongo-fixture"))
+        Self::keep(
+            &mut workspace.command(workspace.program("debug", "mongo-fixture")),
+            mongod,
+        )
+    }
+
+    /// The same with a command that starts the fixture.
+    pub(crate) fn keep(fixture: &mut Command, mongod: &Path) -> Result<Self> {
+        let mut fixture = fixture
             .env("SKEIN_MONGOD", mongod)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

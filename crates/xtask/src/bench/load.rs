@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// The longest silence on a stream; the slowest load sends a token four times a second.
-const SILENCE: Duration = Duration::from_secs(30);
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
 
 /// How much to ask for: each of `streams` answers has `tokens` events, `pace_ms` apart.
 #[derive(Clone, Copy)]
@@ -110,7 +110,7 @@ impl Target {
 pub(super) struct Times(Vec<Duration>);
 
 impl Times {
-    fn new(mut times: Vec<Duration>) -> Self {
+    pub(super) fn new(mut times: Vec<Duration>) -> Self {
         times.sort();
         Self(times)
     }
@@ -302,14 +302,16 @@ async fn stream(
     }
 }
 
-fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+/// Does it on this thread.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
         .block_on(work)
 }
 
-fn contains(line: &[u8], needle: &[u8]) -> bool {
+/// Whether these bytes are somewhere in the line.
+pub(super) fn contains(line: &[u8], needle: &[u8]) -> bool {
     line.windows(needle.len()).any(|window| window == needle)
 }
 

@@ -44,12 +44,12 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| {:<36} | {:>12} | {:>12} | {:<6} |",
+            "| {:<44} | {:>12} | {:>12} | {:<6} |",
             "what", "measured", "goal", ""
         )?;
         writeln!(
             f,
-            "| {:-<36} | {:->11}: | {:->11}: | {:-<6} |",
+            "| {:-<44} | {:->11}: | {:->11}: | {:-<6} |",
             "", "", "", ""
         )?;
         for Row {
@@ -68,7 +68,7 @@ impl fmt::Display for Table {
             };
             writeln!(
                 f,
-                "| {name:<36} | {measured:>12} | {goal:>12} | {verdict:<6} |"
+                "| {name:<44} | {measured:>12} | {goal:>12} | {verdict:<6} |"
             )?;
         }
         Ok(())
