@@ -439,7 +439,15 @@ impl Engine {
             }
         }
         shared.work.close();
-        if timeout(grace, shared.work.wait()).await.is_err() {
+        let drained = async {
+            tokio::select! {
+                () = shared.work.wait() => true,
+                () = sleep(grace) => false,
+                // Without a store nothing more can be shown or kept.
+                () = shared.lease.lost() => false,
+            }
+        };
+        if !drained.await {
             for live in shared.live.all() {
                 live.stop(StopCause::Shutdown);
             }
@@ -454,7 +462,7 @@ impl Engine {
         shared.keeping.close();
         shared.keeping.wait().await;
         // After the last renewal, which would put it back.
-        match timeout(RETIRE_WAIT, shared.ports.nodes.retire(&[shared.node])).await {
+        match timeout(RETIRE_WAIT, shared.ports.nodes.retire(shared.node)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => {
                 tracing::warn!(

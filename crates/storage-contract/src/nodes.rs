@@ -39,14 +39,48 @@ pub async fn a_retired_node_is_not_given(store: Arc<dyn ChatStore>) {
     for node in [one, other, third] {
         renewed(&store, node).await;
     }
-    store.retire(&[]).await.unwrap();
-    store.retire(&[other, node(), third]).await.unwrap();
-    store.retire(&[other]).await.unwrap();
+    for gone in [other, node(), third, other] {
+        store.retire(gone).await.unwrap();
+    }
     assert_eq!(renewed(&store, one).await, BTreeMap::from([(one, 2)]));
     assert_eq!(
         renewed(&store, other).await,
         BTreeMap::from([(one, 2), (other, 1)])
     );
+}
+
+/// A silent node is taken out only as long as its counter stands still, and it begins anew when it comes back.
+pub async fn a_node_that_renewed_is_not_buried(store: Arc<dyn ChatStore>) {
+    let (own, silent) = (node(), node());
+    renewed(&store, silent).await;
+    let beat = Beat {
+        node: silent,
+        count: 1,
+    };
+    assert_eq!(renewed(&store, silent).await[&silent], 2);
+    assert!(!store.bury(beat).await.unwrap());
+    assert_eq!(renewed(&store, own).await[&silent], 2);
+    assert!(store.bury(Beat { count: 2, ..beat }).await.unwrap());
+    assert_eq!(renewed(&store, own).await, BTreeMap::from([(own, 2)]));
+    assert!(!store.bury(Beat { count: 2, ..beat }).await.unwrap());
+    assert_eq!(renewed(&store, silent).await[&silent], 1);
+}
+
+/// When several nodes race to take one out, exactly one does.
+pub async fn racing_burials_have_one_winner(store: Arc<dyn ChatStore>) {
+    let silent = node();
+    renewed(&store, silent).await;
+    let mut racing = JoinSet::new();
+    for _ in 0..8 {
+        let store = Arc::clone(&store);
+        let beat = Beat {
+            node: silent,
+            count: 1,
+        };
+        racing.spawn(async move { store.bury(beat).await.unwrap() });
+    }
+    let winners = racing.join_all().await.into_iter().filter(|won| *won);
+    assert_eq!(winners.count(), 1);
 }
 
 /// When nodes race, each counts its own.

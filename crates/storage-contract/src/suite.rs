@@ -153,6 +153,8 @@ macro_rules! chat_contract {
             a_nodes_counter_rises_by_one_from_one,
             all_nodes_are_given,
             a_retired_node_is_not_given,
+            a_node_that_renewed_is_not_buried,
+            racing_burials_have_one_winner,
             racing_nodes_count_their_own,
         );
         $crate::behaviours!(notes, $fresh:

@@ -30,10 +30,16 @@ impl MongoStore {
         let wanted_set = options.repl_set_name.clone();
         let has_user = options.credential.is_some();
         let address = options.hosts.first().cloned();
-        let client = Client::with_options(options).map_err(|error| OpenError::BadUri {
-            reason: reason(&error),
-        })?;
+        let mut lease_options = options.clone();
+        lease_options.max_pool_size = Some(LEASE_CONNECTIONS);
+        let connected = |options| {
+            Client::with_options(options).map_err(|error| OpenError::BadUri {
+                reason: reason(&error),
+            })
+        };
+        let client = connected(options)?;
         let database = client.database(&name);
+        let lease_database = connected(lease_options)?.database(&name);
         let seen = waiting
             .for_primary(&database, wanted_set.as_deref(), address.as_ref())
             .await?;
@@ -42,7 +48,13 @@ impl MongoStore {
                 hosts: waiting.hosts,
             });
         }
-        let store = Self::new(client, database, waiting.hosts, config.deadline);
+        let store = Self::new(
+            client,
+            database,
+            lease_database,
+            waiting.hosts,
+            config.deadline,
+        );
         store.check_rights(has_user).await?;
         Ok(store)
     }
@@ -83,6 +95,10 @@ impl MongoStore {
     }
 }
 
+/// So many connections at most where the connection string says nothing: the driver's own limit of 10 is soon reached.
+const CONNECTIONS: u32 = 100;
+/// Renewals come one at a time.
+const LEASE_CONNECTIONS: u32 = 2;
 /// The server's code for what a user may not do.
 pub(crate) const UNAUTHORIZED: i32 = 13;
 
@@ -257,6 +273,7 @@ fn enforced(mut options: ClientOptions, deadline: Duration) -> ClientOptions {
     options.read_concern = Some(ReadConcern::majority());
     options.write_concern = Some(durable());
     options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+    options.max_pool_size.get_or_insert(CONNECTIONS);
     let limit = options.server_selection_timeout.unwrap_or(deadline);
     options.server_selection_timeout = Some(limit.min(deadline));
     options

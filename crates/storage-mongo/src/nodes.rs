@@ -3,13 +3,16 @@ use chat_core::{
     id::NodeId,
     ports::{Beat, Nodes, StoreError},
 };
-use mongodb::bson::{Uuid, doc};
+use mongodb::{
+    Collection,
+    bson::{Uuid, doc},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     MongoStore,
     error::Failure,
-    layout::{Stored, StoredId, unsigned},
+    layout::{Stored, StoredId, signed, unsigned},
 };
 
 /// A node that works, in `skein_nodes`. When it was seen last is stored beside this by the server's clock, for people.
@@ -27,7 +30,7 @@ impl Stored for NodeDocument {
 #[async_trait]
 impl Nodes for MongoStore {
     async fn renew(&self, node: NodeId) -> Result<Vec<Beat>, StoreError> {
-        let nodes = self.all::<NodeDocument>();
+        let nodes = self.lease_nodes();
         let beats = self
             .retried(|| async {
                 nodes
@@ -52,15 +55,32 @@ impl Nodes for MongoStore {
         Ok(beats)
     }
 
-    async fn retire(&self, nodes: &[NodeId]) -> Result<(), StoreError> {
-        let ids: Vec<Uuid> = nodes.iter().map(|node| node.stored()).collect();
+    async fn bury(&self, silent: Beat) -> Result<bool, StoreError> {
+        let taken_out = self
+            .retried(|| async {
+                let silent = doc! {"_id": silent.node.stored(), "count": signed(silent.count)};
+                Ok(self.lease_nodes().delete_one(silent).await?)
+            })
+            .await?;
+        Ok(taken_out.deleted_count == 1)
+    }
+
+    async fn retire(&self, node: NodeId) -> Result<(), StoreError> {
         self.retried(|| async {
-            self.all::<NodeDocument>()
-                .delete_many(doc! {"_id": {"$in": ids.clone()}})
+            self.lease_nodes()
+                .delete_one(doc! {"_id": node.stored()})
                 .await?;
             Ok(())
         })
         .await?;
         Ok(())
+    }
+}
+
+impl MongoStore {
+    /// The nodes, by connections of their own: a renewal that waited behind a hundred searches would cost the node its
+    /// lease.
+    fn lease_nodes(&self) -> Collection<NodeDocument> {
+        self.lease_database().collection(NodeDocument::COLLECTION)
     }
 }

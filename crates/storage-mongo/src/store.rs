@@ -13,6 +13,8 @@ pub struct MongoStore(Arc<Inner>);
 struct Inner {
     client: Client,
     database: Database,
+    /// The same database by other connections, for what must not wait behind everything else.
+    lease_database: Database,
     hosts: String,
     deadline: Duration,
     /// Names this handle among all that write to the database.
@@ -25,12 +27,14 @@ impl MongoStore {
     pub(crate) fn new(
         client: Client,
         database: Database,
+        lease_database: Database,
         hosts: String,
         deadline: Duration,
     ) -> Self {
         Self(Arc::new(Inner {
             client,
             database,
+            lease_database,
             hosts,
             deadline,
             writer: Uuid::new(),
@@ -59,6 +63,10 @@ impl MongoStore {
 
     pub(crate) fn database(&self) -> &Database {
         &self.0.database
+    }
+
+    pub(crate) fn lease_database(&self) -> &Database {
+        &self.0.lease_database
     }
 
     pub(crate) fn hosts(&self) -> &str {

@@ -30,8 +30,17 @@ impl Nodes for SqliteStore {
         Ok(counters.iter().map(beat).collect())
     }
 
-    async fn retire(&self, nodes: &[NodeId]) -> Result<(), StoreError> {
-        self.nodes().lock().retain(|node, _| !nodes.contains(node));
+    async fn bury(&self, silent: Beat) -> Result<bool, StoreError> {
+        let mut counters = self.nodes().lock();
+        let is_silent = counters.get(&silent.node) == Some(&silent.count);
+        if is_silent {
+            counters.remove(&silent.node);
+        }
+        Ok(is_silent)
+    }
+
+    async fn retire(&self, node: NodeId) -> Result<(), StoreError> {
+        self.nodes().lock().remove(&node);
         Ok(())
     }
 }

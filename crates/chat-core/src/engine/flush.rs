@@ -72,7 +72,12 @@ impl Flusher {
                 () = stop.cancelled() => return,
                 () = lease.held() => {}
             }
-            self.flush(store).await;
+            tokio::select! {
+                biased;
+                // A store that does not answer must not keep the node from ending.
+                () = stop.cancelled() => return,
+                () = self.flush(store) => {}
+            }
         }
     }
 

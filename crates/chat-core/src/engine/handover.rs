@@ -1,35 +1,52 @@
 //! A leg whose upstream has said nothing yet goes from a node that ends to one that stays.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{Shared, live::LiveLeg, recover, send, title};
+use tokio::time::timeout;
+
+use super::{Shared, live::LiveLeg, recover, send, title, writer::End};
 use crate::{
     id::{ConversationId, LegId},
     message::{NewMessage, Role},
     ports::{Closed, MessageQuery, StoreError, Wanted},
+    run::{RunError, RunStatus},
 };
 
-/// Gives a leg up to whichever node takes it, and says whether it could: not when it was closed, or is to stop.
+/// A leg's events have this long to become durable before it is given up; otherwise it ends here.
+const COMMIT_WAIT: Duration = Duration::from_secs(5);
+
+/// Gives a leg up to whichever node takes it; or says how it ends because it could not.
 ///
 /// Its task must have ended. All its events are made durable first, so that the other node goes on after them.
-pub(super) async fn give_away(shared: &Shared, live: &Arc<LiveLeg>, last: u32) -> bool {
-    if !shared.flusher.commit(&live.log, last).await {
-        return false;
+pub(super) async fn give_away(shared: &Shared, live: &Arc<LiveLeg>, last: u32) -> Result<(), End> {
+    let interrupted = Err(End::failed(RunError::Interrupted));
+    // A flusher that waits for the store is not waited for: the node is about to end.
+    match timeout(COMMIT_WAIT, shared.flusher.commit(&live.log, last)).await {
+        Ok(true) => {}
+        Ok(false) | Err(_) => return interrupted,
     }
     let leg = &live.leg;
-    match shared.ports.runs.release_leg(leg.id, leg.epoch).await {
-        Ok(Closed::Done) => {
-            shared.live.remove(leg.id);
-            live.log.give_away();
-            tracing::info!(leg = %leg.id, "a leg is left to another node");
-            true
-        }
-        Ok(Closed::Lost) => false,
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, leg = %leg.id, "a leg cannot be left to another node");
-            false
-        }
+    let released = shared.ports.runs.release_leg(leg.id, leg.epoch).await;
+    match &released {
+        Ok(Closed::Done) => {}
+        // It may have been released all the same, by a call whose answer was lost; and taken, since then.
+        Ok(Closed::Lost) | Err(_) => match shared.ports.runs.find_leg(leg.id).await {
+            Ok(Some(found)) if found.node != shared.node => {}
+            Ok(Some(found)) if found.status == RunStatus::Cancelling => {
+                return Err(End::CANCELLED);
+            }
+            Ok(_) | Err(_) => {
+                if let Err(error) = &released {
+                    tracing::warn!(error = error as &dyn std::error::Error, leg = %leg.id, "a leg cannot be left to another node");
+                }
+                return interrupted;
+            }
+        },
     }
+    shared.live.remove(leg.id);
+    live.log.give_away();
+    tracing::info!(leg = %leg.id, "a leg is left to another node");
+    Ok(())
 }
 
 /// Takes over a leg that was released, unless another node is faster, and sets it to work.
@@ -40,15 +57,21 @@ pub(super) async fn take_over(shared: &Arc<Shared>, id: LegId) -> Result<(), Sto
     let Some(leg) = shared.ports.runs.claim_leg(id, shared.node).await? else {
         return Ok(());
     };
+    if shared.draining.is_cancelled() {
+        // This node ends as well: whatever comes of it, a later look finds the leg.
+        let _given_back = shared.ports.runs.release_leg(id, leg.epoch).await?;
+        return Ok(());
+    }
     let stored = shared.ports.run_log.read(id, 0, u32::MAX).await?;
     let durable = stored.last().map_or(0, |event| event.n);
     let (live, _last) = recover::relive(shared, leg, stored);
     live.log.flushed(durable);
     shared.live.insert(&live);
     shared.flusher.note(&live.log, 0);
-    let title = match first_of(shared, live.leg.conversation, live.leg.message_seq).await? {
-        Some(first) => title::begin(shared, &live.leg, &[first]),
-        None => None,
+    let title = match first_of(shared, live.leg.conversation, live.leg.message_seq).await {
+        Ok(Some(first)) => title::begin(shared, &live.leg, &[first]),
+        // An answer without a title is better than none.
+        Ok(None) | Err(_) => None,
     };
     tracing::info!(leg = %id, "took over a leg that another node left");
     send::start(

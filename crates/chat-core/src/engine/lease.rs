@@ -4,9 +4,15 @@
 //! more is shown or appended, while upstreams are still read for a bit, so that an election of the database costs an
 //! answer nothing. Who froze thaws only after it has asked which of its legs were closed meanwhile.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
-use tokio::{sync::watch, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{Duration, Instant},
+};
 
 /// A node raises its counter this often.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
@@ -32,27 +38,54 @@ enum State {
 
 /// The lease of one node, as its legs see it. Clones are the same lease.
 #[derive(Debug, Clone)]
-pub(super) struct Lease(Arc<watch::Sender<State>>);
+pub(super) struct Lease(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: watch::Sender<State>,
+    made: Instant,
+    /// When the last renewal that counts began, in milliseconds after `made`.
+    renewed_ms: AtomicU64,
+}
 
 impl Default for Lease {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(State::Held)))
+        Self(Arc::new(Inner {
+            state: watch::Sender::new(State::Held),
+            made: Instant::now(),
+            renewed_ms: AtomicU64::new(0),
+        }))
     }
 }
 
 impl Lease {
-    /// Whether nothing may be shown or appended now.
+    /// Whether nothing may be shown or appended now. Asks the clock as well: after the process was suspended its threads
+    /// do not wake in the order that would be right.
     pub(super) fn is_frozen(&self) -> bool {
-        *self.0.borrow() != State::Held
+        *self.0.state.borrow() != State::Held || self.silence() >= FREEZE_AFTER
+    }
+
+    /// How long ago the last renewal began that counts.
+    pub(super) fn silence(&self) -> Duration {
+        let renewed = Duration::from_millis(self.0.renewed_ms.load(Ordering::Acquire));
+        self.0.made.elapsed().saturating_sub(renewed)
+    }
+
+    /// Notes that a renewal succeeded which began then.
+    pub(super) fn renewed(&self, began: Instant) {
+        let after = began.saturating_duration_since(self.0.made);
+        let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        self.0.renewed_ms.store(after_ms, Ordering::Release);
     }
 
     /// Whether upstreams are to wait now.
     pub(super) fn upstreams_wait(&self) -> bool {
-        *self.0.borrow() == State::Waiting
+        *self.0.state.borrow() == State::Waiting
     }
 
-    /// Notes that the last renewal that succeeded began this long ago, and says whether the node has just frozen.
-    pub(super) fn silent_for(&self, silence: Duration) -> bool {
+    /// Freezes if the silence has lasted for so long, and says whether the node has just frozen.
+    pub(super) fn heed_silence(&self) -> bool {
+        let silence = self.silence();
         let state = if silence >= FREEZE_AFTER + READ_ON {
             State::Waiting
         } else if silence >= FREEZE_AFTER {
@@ -60,12 +93,12 @@ impl Lease {
         } else {
             return false;
         };
-        self.0.send_replace(state) == State::Held
+        self.0.state.send_replace(state) == State::Held
     }
 
     /// Holds the lease again.
     pub(super) fn thaw(&self) {
-        self.0.send_replace(State::Held);
+        self.0.state.send_replace(State::Held);
     }
 
     /// Returns once the lease is held.
@@ -73,13 +106,26 @@ impl Lease {
         // The sender lives in `self`, so waiting cannot fail.
         let _ = self
             .0
+            .state
             .subscribe()
             .wait_for(|state| *state == State::Held)
             .await;
     }
 
-    /// How long the silence may last from now, given how long it lasts already, until [`Lease::silent_for`] says more.
-    pub(super) fn next_change(silence: Duration) -> Duration {
+    /// Returns once the lease is lost.
+    pub(super) async fn lost(&self) {
+        // As above.
+        let _ = self
+            .0
+            .state
+            .subscribe()
+            .wait_for(|state| *state != State::Held)
+            .await;
+    }
+
+    /// How long until [`Lease::heed_silence`] may say more.
+    pub(super) fn next_change(&self) -> Duration {
+        let silence = self.silence();
         let next = if silence < FREEZE_AFTER {
             FREEZE_AFTER
         } else {

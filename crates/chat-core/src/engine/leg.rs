@@ -55,10 +55,10 @@ pub(super) async fn work(shared: &Shared, live: &Arc<LiveLeg>, model: &dyn Model
         Ok(end) | Err(Halt::End(end)) => end,
         Err(Halt::Lost) => End::CANCELLED,
         Err(Halt::Released) => {
-            if handover::give_away(shared, live, task.writer.fold().last_n()).await {
-                return;
+            match handover::give_away(shared, live, task.writer.fold().last_n()).await {
+                Ok(()) => return,
+                Err(end) => end,
             }
-            End::failed(RunError::Interrupted)
         }
     };
     let estimate = task.estimate();

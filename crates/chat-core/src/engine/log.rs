@@ -506,8 +506,8 @@ mod tests {
         assert!(!log.seen().closed);
     }
 
-    #[test]
-    fn shows_nothing_while_the_lease_does_not_hold() {
+    #[tokio::test(start_paused = true)]
+    async fn shows_nothing_while_the_lease_does_not_hold() {
         let lease = Lease::default();
         let log = LegLog::new(
             LegId::new(Uuid::from_u128(1)),
@@ -517,10 +517,12 @@ mod tests {
         );
         log.push_delta(0, 0, Field::Text, "shown");
         log.show(1);
-        assert!(lease.silent_for(super::super::lease::FREEZE_AFTER));
+        tokio::time::sleep(super::super::lease::FREEZE_AFTER).await;
+        assert!(lease.heed_silence());
         log.push_delta(0, 0, Field::Text, "held back");
         log.show(2);
         assert_eq!(log.seen().n, 1);
+        lease.renewed(tokio::time::Instant::now());
         lease.thaw();
         log.show_held_back();
         assert_eq!(log.seen().n, 2);

@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     Shared,
-    lease::{BEAT, DEAD_AFTER, Lease},
+    lease::{BEAT, DEAD_AFTER, FREEZE_AFTER},
     recover,
 };
 use crate::{
@@ -25,6 +25,9 @@ use crate::{
 
 /// Legs that nobody works on are looked for this often also when nobody died: a node that ended may have left some.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Legs of this node that it does not know of are looked for this often. Longer than any call of a store may take, so that
+/// one which is missing twice is not a send that is still on its way.
+const FORGOTTEN_EVERY: Duration = Duration::from_secs(30);
 /// Of the time between two renewals no more than this counts: a node that was suspended saw nothing meanwhile.
 const MOST_COUNTED: Duration = Duration::from_secs(2);
 
@@ -33,33 +36,41 @@ const MOST_COUNTED: Duration = Duration::from_secs(2);
 pub(super) struct Company {
     /// Nodes whose legs are theirs, this one among them.
     pub(super) alive: Vec<NodeId>,
-    /// Nodes that fell silent.
-    pub(super) dead: Vec<NodeId>,
+    /// Nodes that fell silent, with the counters that stand still.
+    pub(super) dead: Vec<Beat>,
+}
+
+impl Company {
+    /// All nodes but this one.
+    pub(super) fn others(&self, own: NodeId) -> Vec<NodeId> {
+        let dead = self.dead.iter().map(|beat| beat.node);
+        let all = self.alive.iter().copied().chain(dead);
+        all.filter(|node| *node != own).collect()
+    }
 }
 
 /// Renews the node's lease until told to stop, and tells `company` who is there.
 pub(super) async fn keep_lease(shared: &Shared, company: &watch::Sender<Company>) {
     let mut others = Others::default();
-    // When the last renewal that succeeded began.
     let mut renewed = Instant::now();
     let mut steady = false;
+    let mut own_count = 0;
     loop {
         let began = Instant::now();
-        match watched(shared, renewed, shared.ports.nodes.renew(shared.node)).await {
+        match watched(shared, shared.ports.nodes.renew(shared.node)).await {
             Ok(beats) => {
                 let passed = began.saturating_duration_since(renewed);
-                let company_now = others.note(shared.node, &beats, passed, steady);
-                let alone = company_now.alive.len() + company_now.dead.len() < 2 && !others.ever;
+                let seen = others.note(shared.node, &beats, passed, steady);
                 renewed = began;
                 steady = true;
-                let was_frozen = shared.lease.is_frozen();
-                if (was_frozen || !alone) && !heed_standing(shared).await {
-                    // What was not asked cannot be known: the node stays as it is until the next beat.
-                    steady = false;
-                } else if was_frozen {
-                    thaw(shared);
+                let own = beats.iter().find(|beat| beat.node == shared.node);
+                let count = own.map_or(0, |beat| beat.count);
+                if count <= own_count {
+                    drop_all(shared);
                 }
-                company.send_replace(company_now);
+                own_count = count;
+                take_lease(shared, began, others.ever).await;
+                company.send_replace(seen);
             }
             Err(error) => {
                 if steady {
@@ -71,16 +82,47 @@ pub(super) async fn keep_lease(shared: &Shared, company: &watch::Sender<Company>
                 steady = false;
             }
         }
-        watched(shared, renewed, sleep(BEAT)).await;
+        watched(shared, sleep(BEAT)).await;
+    }
+}
+
+/// Holds the lease from the beginning of this renewal on, unless that is too long ago or it cannot be asked what became of
+/// this node's legs meanwhile.
+async fn take_lease(shared: &Shared, began: Instant, has_company: bool) {
+    let was_frozen = shared.lease.is_frozen();
+    if !was_frozen {
+        shared.lease.renewed(began);
+    }
+    if !was_frozen && !has_company {
+        return;
+    }
+    // What was not asked cannot be known: a frozen node stays as it is until the next beat. An answer that came late says
+    // nothing of now.
+    if watched(shared, heed_standing(shared)).await && was_frozen && began.elapsed() < FREEZE_AFTER
+    {
+        shared.lease.renewed(began);
+        thaw(shared);
+    }
+}
+
+/// Ends every leg of this node: another one has taken it for dead and closes them.
+fn drop_all(shared: &Shared) {
+    let live = shared.live.all();
+    tracing::warn!(
+        legs = live.len(),
+        "another node took this one for dead; its answers are closed as interrupted"
+    );
+    for live in live {
+        live.log.lose();
+        live.stop(StopCause::Shutdown);
     }
 }
 
 /// Awaits something, and freezes the node meanwhile once its last renewal is too long ago.
-async fn watched<T>(shared: &Shared, renewed: Instant, awaited: impl Future<Output = T>) -> T {
+async fn watched<T>(shared: &Shared, awaited: impl Future<Output = T>) -> T {
     let mut awaited = pin!(awaited);
     loop {
-        let silence = renewed.elapsed();
-        if shared.lease.silent_for(silence) {
+        if shared.lease.heed_silence() {
             tracing::warn!(
                 legs = shared.live.all().len(),
                 "others may take this node for dead: nothing more is shown until the store answers"
@@ -89,7 +131,7 @@ async fn watched<T>(shared: &Shared, renewed: Instant, awaited: impl Future<Outp
         tokio::select! {
             biased;
             done = &mut awaited => return done,
-            () = sleep(Lease::next_change(silence)) => {}
+            () = sleep(shared.lease.next_change()) => {}
         }
     }
 }
@@ -137,55 +179,67 @@ fn thaw(shared: &Shared) {
 ///
 /// A task of its own: a close that waits for the store must not keep the node from renewing.
 pub(super) async fn reap(shared: &Arc<Shared>, mut company: watch::Receiver<Company>) {
-    let mut gone = HashSet::new();
+    let mut forgotten = HashSet::new();
+    let mut looked = Instant::now();
     loop {
-        let newly_dead =
-            company.wait_for(|company| company.dead.iter().any(|node| !gone.contains(node)));
         tokio::select! {
             () = sleep(LOOK_EVERY) => {}
             () = shared.released.notified() => {}
-            died = newly_dead => {
-                if died.is_err() {
-                    return;
-                }
-            }
+            () = someone_died(&mut company) => {}
         }
-        let Company { alive, dead } = company.borrow_and_update().clone();
-        if alive.is_empty() || shared.lease.is_frozen() {
-            continue;
-        }
-        match recover::close_orphans(shared, &alive).await {
-            Ok(closed) if closed.left == 0 => {
-                if closed.closed > 0 {
-                    tracing::info!(
-                        answers = closed.closed,
-                        nodes = dead.len(),
-                        "closed answers that a dead node left unfinished"
+        // A node that may be taken for dead itself judges nobody.
+        shared.lease.held().await;
+        if looked.elapsed() >= FORGOTTEN_EVERY {
+            looked = Instant::now();
+            match recover::close_forgotten(shared, &forgotten).await {
+                Ok(found) => forgotten = found,
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "legs of this node cannot be looked for"
                     );
                 }
-                if !dead.is_empty() {
-                    match shared.ports.nodes.retire(&dead).await {
-                        Ok(()) => gone.extend(dead),
-                        Err(error) => {
-                            tracing::warn!(
-                                error = &error as &dyn std::error::Error,
-                                "a dead node cannot be taken out"
-                            );
-                        }
-                    }
+            }
+        }
+        let dead = company.borrow_and_update().dead.clone();
+        for silent in dead {
+            // It may have renewed since; then it stays, and its legs are its own.
+            match shared.ports.nodes.bury(silent).await {
+                Ok(true) => tracing::info!(node = %silent.node, "a node fell silent"),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a silent node cannot be taken out"
+                    );
                 }
             }
-            // What could not be closed is tried again, not at once.
-            Ok(_) => sleep(BEAT).await,
+        }
+        match recover::close_orphans(shared).await {
+            Ok(0) => {}
+            Ok(closed) => tracing::info!(
+                answers = closed,
+                "closed answers that another node left unfinished"
+            ),
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "orphans cannot be looked for"
                 );
-                sleep(BEAT).await;
             }
         }
     }
+}
+
+/// Returns once a renewal shows that a node is silent.
+async fn someone_died(company: &mut watch::Receiver<Company>) {
+    while company.changed().await.is_ok() {
+        if !company.borrow().dead.is_empty() {
+            return;
+        }
+    }
+    // The engine is gone, and with it whoever awaits this.
+    std::future::pending::<()>().await;
 }
 
 /// What is known of the other nodes' counters.
@@ -225,7 +279,7 @@ impl Others {
             let count = beat.count;
             seen.insert(beat.node, Sight { count, unchanged });
             if unchanged >= DEAD_AFTER {
-                company.dead.push(beat.node);
+                company.dead.push(*beat);
             } else {
                 company.alive.push(beat.node);
             }
@@ -254,6 +308,10 @@ mod tests {
         counts.iter().map(beat).collect()
     }
 
+    fn names(company: &Company) -> Vec<NodeId> {
+        company.dead.iter().map(|beat| beat.node).collect()
+    }
+
     /// The dead after renewals one second apart, at each of which node 2 has the next of these counts.
     fn dead_after(counts: &[u64], steady: impl Fn(usize) -> bool) -> Vec<NodeId> {
         let mut others = Others::default();
@@ -262,7 +320,7 @@ mod tests {
             let now = beats(&[(1, u64::try_from(i).unwrap()), (2, *count)]);
             company = others.note(node(1), &now, Duration::from_secs(1), steady(i));
         }
-        company.dead
+        names(&company)
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Closes legs that nobody works on any more.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
+
+use futures_util::{StreamExt as _, stream};
 
 use super::{
     Shared, handover,
@@ -11,54 +13,88 @@ use super::{
 use crate::{
     error::EngineError,
     event::RunEvent,
-    id::NodeId,
+    id::{LegId, NodeId},
     message::Part,
     ports::{Closed, StoreError},
     run::{Leg, RunError, RunStatus},
 };
 
-/// What became of orphans.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Orphans {
-    /// How many were closed here.
-    pub(super) closed: usize,
-    /// How many could not be closed and are still open.
-    pub(super) left: usize,
-}
+/// So many legs are closed side by side: each waits for the store, and readers wait for each.
+const AT_ONCE: usize = 16;
 
 /// Says for the first time that this node lives, and closes what nobody works on. Gives how many legs it closed.
 ///
 /// Nodes that are known to the store may be alive: their legs are left to them, or to [`super::nodes::reap`].
 pub(super) async fn recover(shared: &Arc<Shared>) -> Result<usize, EngineError> {
-    let beats = shared.ports.nodes.renew(shared.node).await?;
-    let known: Vec<NodeId> = beats.into_iter().map(|beat| beat.node).collect();
-    Ok(close_orphans(shared, &known).await?.closed)
+    shared.ports.nodes.renew(shared.node).await?;
+    Ok(close_orphans(shared).await?)
 }
 
-/// Closes every leg whose node is not alive, as interrupted and with the text that is stored. Those that were released are
-/// taken over instead.
-pub(super) async fn close_orphans(
+/// Closes every leg whose node the store does not know any more, as interrupted and with the text that is stored, and
+/// gives how many. Those that were released are taken over instead.
+pub(super) async fn close_orphans(shared: &Arc<Shared>) -> Result<usize, StoreError> {
+    let open = shared.ports.runs.list_orphans(&[shared.node]).await?;
+    if open.is_empty() {
+        return Ok(0);
+    }
+    // Read after the legs: a node is known to the store before it opens its first, so one that has joined meanwhile is
+    // among them.
+    let beats = shared.ports.nodes.renew(shared.node).await?;
+    let lives = |node| beats.iter().any(|beat| beat.node == node);
+    let orphans = open.into_iter().filter(|leg| !lives(leg.node));
+    let closed = stream::iter(orphans.map(|leg| close_or_take_over(shared, leg)))
+        .buffer_unordered(AT_ONCE)
+        .filter(|closed| std::future::ready(*closed))
+        .count()
+        .await;
+    Ok(closed)
+}
+
+/// Says whether this node closed it.
+async fn close_or_take_over(shared: &Arc<Shared>, leg: Leg) -> bool {
+    let id = leg.id;
+    let is_released = leg.node == NodeId::NOBODY;
+    let done = if is_released && leg.status != RunStatus::Cancelling && is_fresh(shared, &leg) {
+        handover::take_over(shared, id).await.map(|()| false)
+    } else {
+        close_orphan(shared, leg).await
+    };
+    done.unwrap_or_else(|error| {
+        // One leg that cannot be read must not keep the server down; it stays as it is until the next look.
+        tracing::error!(error = &error as &dyn std::error::Error, leg = %id, "an orphan cannot be closed");
+        false
+    })
+}
+
+/// Whether anyone still waits for this leg's answer: one that was released when all nodes ended is not begun days later.
+fn is_fresh(shared: &Shared, leg: &Leg) -> bool {
+    let age_ms = shared.ports.clock.now_ms().saturating_sub(leg.opened_at_ms);
+    u64::try_from(age_ms).is_ok_and(|age| u128::from(age) < shared.settings.max_leg.as_millis())
+}
+
+/// Closes the legs of this node that it does not work on: the store took a send whose sender was told that it did not,
+/// because its answer was lost. Gives those that are to be looked at again.
+///
+/// `before` are those of the look before this one: a leg that is missing twice is not just being registered.
+pub(super) async fn close_forgotten(
     shared: &Arc<Shared>,
-    alive: &[NodeId],
-) -> Result<Orphans, StoreError> {
-    let mut orphans = Orphans::default();
-    for leg in shared.ports.runs.list_orphans(alive).await? {
+    before: &HashSet<LegId>,
+) -> Result<HashSet<LegId>, StoreError> {
+    let others: Vec<NodeId> = shared.company.borrow().others(shared.node);
+    let mut forgotten = HashSet::new();
+    for leg in shared.ports.runs.list_orphans(&others).await? {
+        if leg.node != shared.node || shared.live.find(leg.id).is_some() {
+            continue;
+        }
         let id = leg.id;
-        let done = if leg.node == NodeId::NOBODY {
-            handover::take_over(shared, id).await.map(|_taken| false)
+        if before.contains(&id) {
+            tracing::warn!(leg = %id, "closing a leg that this node does not know of: its send was answered as failed");
+            close_orphan(shared, leg).await?;
         } else {
-            close_orphan(shared, leg).await
-        };
-        match done {
-            Ok(closed) => orphans.closed += usize::from(closed),
-            // One leg that cannot be read must not keep the server down; it stays as it is.
-            Err(error) => {
-                orphans.left += 1;
-                tracing::error!(error = &error as &dyn std::error::Error, leg = %id, "an orphan cannot be closed");
-            }
+            forgotten.insert(id);
         }
     }
-    Ok(orphans)
+    Ok(forgotten)
 }
 
 /// Closes a leg that nobody works on, and says whether it was this node that closed it.

@@ -1,3 +1,4 @@
+mod faults;
 mod nodes;
 mod property;
 mod support;

@@ -141,7 +141,13 @@ async fn stored(
             None => return Ok(Stored::Events(Vec::new())),
             // It may have been closed since it was read.
             Some(found) if found.closed_at_ms.is_some() => {
-                return Ok(Stored::Events(read().await?));
+                let mut rest = read().await?;
+                if rest.is_empty() {
+                    // Whoever closed it had less than this reader was shown: then the end is all that is left.
+                    let all = shared.ports.run_log.read(leg, 0, u32::MAX).await?;
+                    rest.extend(all.into_iter().next_back());
+                }
+                return Ok(Stored::Events(rest));
             }
             Some(_) => {}
         }

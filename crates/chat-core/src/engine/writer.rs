@@ -235,7 +235,16 @@ impl<'a> Writer<'a> {
         };
         let closed = self.close_in_store(&close).await;
         let n = match closed {
-            Some(Closed::Lost) => self.adopt_close(n).await,
+            Some(Closed::Lost) => match self.adopt_close(n).await {
+                Ok(n) => n,
+                Err(error) => {
+                    // Readers ask the store for the end themselves.
+                    tracing::warn!(error = &error as &dyn std::error::Error, leg = %leg.id, "the end of a leg that was lost cannot be read");
+                    self.shared.live.remove(leg.id);
+                    self.live.log.give_away();
+                    return closed;
+                }
+            },
             Some(Closed::Done) => {
                 self.shared.empty_soon(&self.live.log);
                 n
@@ -277,26 +286,17 @@ impl<'a> Writer<'a> {
     }
 
     /// The end that someone else gave this leg, in place of ours. A leg that was deleted keeps ours, for its readers.
-    async fn adopt_close(&self, n: u32) -> u32 {
+    async fn adopt_close(&self, n: u32) -> Result<u32, StoreError> {
         let shown = self.live.log.seen().n;
-        let read = self
-            .shared
-            .ports
-            .run_log
-            .read(self.live.leg.id, 0, u32::MAX)
-            .await;
-        let mut theirs = match read {
-            Ok(theirs) if theirs.last().is_some_and(|event| event.kind.is_closing()) => theirs,
-            Ok(_) => return n,
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, leg = %self.live.leg.id, "the end of a leg that was lost cannot be read");
-                return n;
-            }
-        };
+        let run_log = &self.shared.ports.run_log;
+        let mut theirs = run_log.read(self.live.leg.id, 0, u32::MAX).await?;
+        if !theirs.last().is_some_and(|event| event.kind.is_closing()) {
+            return Ok(n);
+        }
         // Readers may have been shown more than the other had: what they get then is the end alone.
         let known = theirs.partition_point(|event| event.n <= shown);
         theirs.drain(..known.min(theirs.len().saturating_sub(1)));
-        self.live.log.replace_hidden(theirs)
+        Ok(self.live.log.replace_hidden(theirs))
     }
 
     async fn body(&self) -> Option<MessageBody> {

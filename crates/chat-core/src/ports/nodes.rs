@@ -12,11 +12,17 @@ pub trait Nodes: Send + Sync {
     /// Raises the node's counter by one, adding the node if it is not there, and then gives every node that is, this one
     /// among them, in no order.
     ///
-    /// Counters begin at 1. When nodes race, each counts its own.
+    /// Counters begin at 1, also that of a node which was taken out and comes back: so it learns of it. When nodes race,
+    /// each counts its own.
     async fn renew(&self, node: NodeId) -> Result<Vec<Beat>, StoreError>;
 
-    /// Takes nodes out: those that ended, and those whose legs were all closed. A node that is not there is no error.
-    async fn retire(&self, nodes: &[NodeId]) -> Result<(), StoreError>;
+    /// Takes a silent node out if its counter is still this one, and says whether it did.
+    ///
+    /// When several nodes race to take one out, exactly one does; a node that renewed meanwhile stays.
+    async fn bury(&self, silent: Beat) -> Result<bool, StoreError>;
+
+    /// Takes a node out that ends. One that is not there is no error.
+    async fn retire(&self, node: NodeId) -> Result<(), StoreError>;
 }
 
 /// A node's counter.

@@ -609,8 +609,17 @@ impl Nodes for MemoryStore {
         Ok(state.nodes.iter().map(beat).collect())
     }
 
-    async fn retire(&self, nodes: &[NodeId]) -> Result<(), StoreError> {
-        self.lock().nodes.retain(|node, _| !nodes.contains(node));
+    async fn bury(&self, silent: Beat) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        let is_silent = state.nodes.get(&silent.node) == Some(&silent.count);
+        if is_silent {
+            state.nodes.remove(&silent.node);
+        }
+        Ok(is_silent)
+    }
+
+    async fn retire(&self, node: NodeId) -> Result<(), StoreError> {
+        self.lock().nodes.remove(&node);
         Ok(())
     }
 }

@@ -236,8 +236,12 @@ impl Nodes for Lifeline {
         self.store.renew(node).await
     }
 
-    async fn retire(&self, nodes: &[NodeId]) -> Result<(), StoreError> {
-        self.store.retire(nodes).await
+    async fn bury(&self, silent: Beat) -> Result<bool, StoreError> {
+        self.store.bury(silent).await
+    }
+
+    async fn retire(&self, node: NodeId) -> Result<(), StoreError> {
+        self.store.retire(node).await
     }
 }
 
