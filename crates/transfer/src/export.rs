@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     ExportError, RecordType, Target,
     line::{
-        BytesLine, ConversationLine, DocumentLine, FileLine, Header, Line, MessageLine,
+        BytesLine, ConversationLine, DocumentLine, FileLine, Footer, Header, Line, MessageLine,
         PIECE_BYTES, PinLine, SuggestionLine, SummaryLine, ThreadViewLine, UserLine, VERSION,
     },
 };
@@ -70,6 +70,7 @@ pub async fn export(
         target,
         to,
         counts: Counts::default(),
+        lines: 0,
     };
     match scope {
         Scope::All => exporter.all().await?,
@@ -91,6 +92,7 @@ pub async fn export(
             }
         }
     }
+    exporter.footer()?;
     exporter.to.flush()?;
     Ok(exporter.counts)
 }
@@ -136,6 +138,8 @@ struct Exporter<'t, W> {
     target: &'t Target,
     to: W,
     counts: Counts,
+    /// Lines after the header.
+    lines: u64,
 }
 
 impl<W: Write + Send> Exporter<'_, W> {
@@ -285,6 +289,7 @@ impl<W: Write + Send> Exporter<'_, W> {
         };
         *n += 1;
         piece.clear();
+        self.lines += 1;
         self.write(&Line::Bytes(line))
     }
 
@@ -314,7 +319,21 @@ impl<W: Write + Send> Exporter<'_, W> {
         self.write(&header)
     }
 
+    /// Says that the export is whole.
+    fn footer(&mut self) -> Result<(), ExportError> {
+        let counts = self.counts.0.iter();
+        let footer = Footer {
+            skein_export_end: VERSION,
+            lines: self.lines,
+            counts: counts
+                .map(|(record, count)| (record.plural().to_owned(), *count))
+                .collect(),
+        };
+        self.write(&footer)
+    }
+
     fn line(&mut self, line: &Line) -> Result<(), ExportError> {
+        self.lines += 1;
         *self.counts.0.entry(line.record()).or_default() += 1;
         self.write(line)
     }

@@ -201,9 +201,10 @@ async fn stage(
     let mut stage = Stage::new(&options.temporary, options.memory_bytes);
     for input in &inputs {
         let mut reader = Reader::open(source, input).await?;
-        let mut last = None;
+        let (mut read, mut last) = (0, None);
         while let Some(raw) = reader.next().await? {
             log.report.read += 1;
+            read += 1;
             let mut out = Out {
                 stage: &mut stage,
                 log,
@@ -229,7 +230,8 @@ async fn stage(
             stage: &mut stage,
             log,
         };
-        mapper.end(&mut out).map_err(&temporary)?;
+        let ended = mapper.end(input, read, last.as_ref(), &mut out);
+        ended.map_err(&temporary)?;
         if last.is_none() {
             let text = format!("{}: it is empty", input.name);
             out.log.find(None, Verdict::LeftOut, text);

@@ -3,6 +3,8 @@
 //! A line is an object with one key, which says what it is. Absent keys are left out. Times are milliseconds since the
 //! Unix epoch.
 
+use std::collections::BTreeMap;
+
 use chat_core::{
     access::{Owner, Visibility},
     conversation::{Conversation, Origin},
@@ -30,6 +32,18 @@ pub(crate) struct Header {
     pub(crate) skein_export: u32,
     /// Of whom: `all`, or an owner.
     pub(crate) of: String,
+}
+
+/// The last line of an export. One that was cut off has none, even where the cut is at a line's end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Footer {
+    /// The version of the format.
+    pub(crate) skein_export_end: u32,
+    /// How many lines stand between the first and this one.
+    pub(crate) lines: u64,
+    /// How many records they are, by what several of a sort are called.
+    #[serde(default)]
+    pub(crate) counts: BTreeMap<String, u64>,
 }
 
 /// Any other line.

@@ -34,8 +34,14 @@ pub(crate) trait Mapper: Send {
         out: &mut Out<'_, '_, '_>,
     ) -> Mapped;
 
-    /// Called after the last record of an input.
-    fn end(&mut self, _out: &mut Out<'_, '_, '_>) -> io::Result<()> {
+    /// Called after the last record of an input, broken ones included, with how many there were and where the last stands.
+    fn end(
+        &mut self,
+        _input: &Input,
+        _read: u64,
+        _last: Option<&Place>,
+        _out: &mut Out<'_, '_, '_>,
+    ) -> io::Result<()> {
         Ok(())
     }
 }

@@ -87,7 +87,13 @@ impl Mapper for AssistantsExport {
         Ok(Ok(()))
     }
 
-    fn end(&mut self, out: &mut Out<'_, '_, '_>) -> io::Result<()> {
+    fn end(
+        &mut self,
+        _input: &Input,
+        _read: u64,
+        _last: Option<&Place>,
+        out: &mut Out<'_, '_, '_>,
+    ) -> io::Result<()> {
         self.end_stretch(out)
     }
 }

@@ -1,26 +1,35 @@
 //! Skein's own export.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, io, sync::Arc};
 
 use chat_core::{
     message::{MessageStatus, PartStatus},
     ports::Pin,
     run::RunError,
 };
-use records::{DocumentVersion, UserRecord};
+use records::{DocumentVersion, UserRecord, email_key, exact_email_key};
 use serde_json::Value;
 
 use super::{Mapped, Mapper, Out, Problem, or_problem};
 use crate::{
     Place,
-    line::{Header, Line, MessageLine, VERSION},
+    line::{Footer, Header, Line, MessageLine, VERSION},
     source::Input,
 };
 
 #[derive(Debug, Default)]
 pub(crate) struct Skein {
-    /// Inputs whose first line was read, and whether it was one of ours.
-    begun: HashMap<Arc<str>, bool>,
+    /// Inputs whose first line was read.
+    begun: HashMap<Arc<str>, Begun>,
+}
+
+/// What is known of an input.
+#[derive(Debug)]
+enum Begun {
+    /// What is wrong with the whole of it was told, and nothing more of it is read.
+    Told,
+    /// It is an export, and its last line, if that was read.
+    Ours(Option<Footer>),
 }
 
 impl Mapper for Skein {
@@ -35,20 +44,37 @@ impl Mapper for Skein {
         value: Value,
         out: &mut Out<'_, '_, '_>,
     ) -> Mapped {
-        match self.begun.get(&input.name) {
-            Some(true) => {}
-            Some(false) => return Ok(Ok(())),
+        match self.begun.get_mut(&input.name) {
+            Some(begun @ Begun::Ours(Some(_))) => {
+                *begun = Begun::Told;
+                let text = "nothing is accepted after the last line of an export";
+                return Ok(Err(Problem::faulty(text)));
+            }
+            Some(begun @ Begun::Ours(None)) if value.get("skein_export_end").is_some() => {
+                let footer = footer(value);
+                *begun = match &footer {
+                    Ok(footer) => Begun::Ours(Some(footer.clone())),
+                    Err(_) => Begun::Told,
+                };
+                return Ok(footer.map(drop));
+            }
+            Some(Begun::Ours(None)) => {}
+            Some(Begun::Told) => return Ok(Ok(())),
             None => {
                 let header = header(&value);
-                self.begun.insert(Arc::clone(&input.name), header.is_ok());
+                let begun = match header {
+                    Ok(()) => Begun::Ours(None),
+                    Err(_) => Begun::Told,
+                };
+                self.begun.insert(Arc::clone(&input.name), begun);
                 return Ok(header);
             }
         }
         let mut line: Line = or_problem!(serde_json::from_value(value).map_err(|error| {
             // The words of serde may hold what was sent; the first of them do not.
             let text = error.to_string();
-            let what = text.split([',', '"']).next().unwrap_or_default();
-            Problem::faulty(format!("no line of an export: {what}"))
+            let what = text.split([',', '"', '`']).next().unwrap_or_default();
+            Problem::faulty(format!("no line of an export: {}", what.trim_end()))
         }));
         or_problem!(check(&line));
         if let Line::Message(message) = &mut line {
@@ -56,6 +82,39 @@ impl Mapper for Skein {
         }
         out.put(place, &line).map(Ok)
     }
+
+    fn end(
+        &mut self,
+        input: &Input,
+        read: u64,
+        last: Option<&Place>,
+        out: &mut Out<'_, '_, '_>,
+    ) -> io::Result<()> {
+        let (Some(Begun::Ours(end)), Some(last)) = (self.begun.get(&input.name), last) else {
+            return Ok(());
+        };
+        let Some(end) = end else {
+            let text = "the export was cut off: its last line, with skein_export_end, is not there";
+            out.find(last, Problem::faulty(text));
+            return Ok(());
+        };
+        // The first line and the last are not among them.
+        let lines = read.saturating_sub(2);
+        if end.lines != lines {
+            let text = format!(
+                "the export is not whole: it has {lines} of {} lines",
+                end.lines
+            );
+            out.find(last, Problem::faulty(text));
+        }
+        Ok(())
+    }
+}
+
+fn footer(value: Value) -> Result<Footer, Problem> {
+    serde_json::from_value(value).map_err(|_quoting| {
+        Problem::faulty("skein_export_end: a line as `skein export` ends with is accepted")
+    })
 }
 
 fn header(value: &Value) -> Result<(), Problem> {
@@ -75,6 +134,16 @@ fn header(value: &Value) -> Result<(), Problem> {
 /// Whether what was read is also what it should be.
 fn check(line: &Line) -> Result<(), Problem> {
     let checked = match line {
+        Line::User(line)
+            if line.email_key != email_key(&line.email)
+                && line.email_key != exact_email_key(&line.email) =>
+        {
+            // Any other would give somebody's address to another.
+            return Err(Problem::faulty(format!(
+                "user {}: email_key: the one of the e-mail address is accepted",
+                line.id
+            )));
+        }
         Line::User(line) => UserRecord::try_from(line.clone()).map(drop),
         Line::Pin(line) => Pin::try_from(line.clone()).map(drop),
         Line::Document(line) => DocumentVersion::try_from(line.clone()).map(drop),

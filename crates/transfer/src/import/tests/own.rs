@@ -40,6 +40,21 @@ pub(super) async fn full() -> Fresh {
     fresh
 }
 
+/// A whole export of these lines, its first among them.
+fn whole<'t>(lines: impl IntoIterator<Item = &'t str>) -> String {
+    let mut text = String::new();
+    let mut count = 0;
+    for line in lines {
+        if line.starts_with("{\"skein_export_end\"") {
+            continue;
+        }
+        text.push_str(line);
+        text.push('\n');
+        count += 1;
+    }
+    format!("{text}{{\"skein_export_end\":1,\"lines\":{}}}\n", count - 1)
+}
+
 fn written(text: &str) -> (TempDir, Source) {
     let (dir, _) = folder(&[("skein.jsonl", text)]);
     let source = Source::Path(dir.path().join("skein.jsonl"));
@@ -78,9 +93,8 @@ async fn the_lines_of_an_export_can_come_in_any_order_and_in_little_memory() {
     let from = full().await;
     let text = exported(&from.target).await;
     let (header, lines) = text.split_once('\n').unwrap();
-    let mut lines: Vec<&str> = lines.lines().collect();
-    lines.reverse();
-    let (_dir, source) = written(&format!("{header}\n{}\n", lines.join("\n")));
+    let lines = lines.lines().rev();
+    let (_dir, source) = written(&whole(std::iter::once(header).chain(lines)));
     let to = fresh();
     let options = Options {
         memory_bytes: 4_096,
@@ -97,8 +111,7 @@ async fn an_import_that_broke_off_goes_on_when_it_is_run_again() {
     let text = exported(&from.target).await;
     let to = fresh();
     // Half of the records are there already.
-    let half: Vec<&str> = text.lines().take(text.lines().count() / 2).collect();
-    let (_dir, source) = written(&format!("{}\n", half.join("\n")));
+    let (_dir, source) = written(&whole(text.lines().take(text.lines().count() / 2)));
     let (report, _) = run(Kind::Skein, &source, &to.target, &Options::default()).await;
     assert!(report.unwrap().new_records() > 0);
     let (_dir, source) = written(&text);
@@ -163,7 +176,7 @@ async fn a_file_whose_pieces_are_not_whole_is_refused() {
             }
         })
         .collect();
-    let (_dir, source) = written(&format!("{}\n", spoilt.join("\n")));
+    let (_dir, source) = written(&whole(spoilt.iter().map(String::as_str)));
     let to = fresh();
     let (report, told) = run(Kind::Skein, &source, &to.target, &Options::default()).await;
     let report = report.unwrap();
@@ -180,7 +193,7 @@ async fn a_file_whose_pieces_are_not_whole_is_refused() {
 #[tokio::test]
 async fn lines_that_are_none_of_an_export_are_named() {
     let to = fresh();
-    let header = "{\"skein_export\":1,\"of\":\"all\"}\n";
+    let header = "{\"skein_export\":1,\"of\":\"all\"}";
     for (text, fault) in [
         (
             "{\"user\":{}}\n".to_owned(),
@@ -191,23 +204,63 @@ async fn lines_that_are_none_of_an_export_are_named() {
             "skein.jsonl:1: faulty: an export in format 2; this release reads format 1",
         ),
         (
-            format!("{header}{{\"user\":{{\"id\":7}}}}\n"),
-            "skein.jsonl:2: faulty: no line of an export: invalid type: integer `7`",
+            whole([header, "{\"user\":{\"id\":7}}"]),
+            "skein.jsonl:2: faulty: no line of an export: invalid type: integer",
         ),
         (
-            format!("{header}{{\"secret\":{{}}}}\n"),
-            "skein.jsonl:2: faulty: no line of an export: unknown variant `secret`",
+            whole([header, "{\"SECRET\":{}}"]),
+            "skein.jsonl:2: faulty: no line of an export: unknown variant",
         ),
         (
-            format!(
-                "{header}{{\"pin\":{{\"id\":\"00000000-0000-0000-0000-000000000001\",\"prompt\":\"\",\"answer\":\"\",\"created_at_ms\":0}}}}\n"
-            ),
+            whole([
+                header,
+                "{\"pin\":{\"id\":\"00000000-0000-0000-0000-000000000001\",\"prompt\":\"\",\"answer\":\"\",\"created_at_ms\":0}}",
+            ]),
             "skein.jsonl:2: faulty: pinned example 00000000-0000-0000-0000-000000000001: owner: either owner or conversation is accepted",
+        ),
+        (
+            whole([header, USER.replace("KEY", "b@example.com").as_str()]),
+            "skein.jsonl:2: faulty: user 11111111-1111-4111-8111-111111111111: email_key: the one of the e-mail address is accepted",
+        ),
+        (
+            format!("{header}\n"),
+            "skein.jsonl:1: faulty: the export was cut off: its last line, with skein_export_end, is not there",
+        ),
+        (
+            format!("{header}\n{{\"skein_export_end\":1,\"lines\":3}}\n"),
+            "skein.jsonl:2: faulty: the export is not whole: it has 0 of 3 lines",
+        ),
+        (
+            format!("{}{header}\n", whole([header])),
+            "skein.jsonl:3: faulty: nothing is accepted after the last line of an export",
+        ),
+        (
+            format!("{header}\n{{\"skein_export_end\":1}}\n"),
+            "skein.jsonl:2: faulty: skein_export_end: a line as `skein export` ends with is accepted",
         ),
     ] {
         let (_dir, source) = written(&text);
         let (report, told) = run(Kind::Skein, &source, &to.target, &Options::default()).await;
         assert!(matches!(report, Err(ImportError::Faulty { .. })));
+        assert_eq!(told, [fault]);
+    }
+}
+
+/// A user whose address is looked up under KEY.
+const USER: &str = r#"{"user":{"id":"11111111-1111-4111-8111-111111111111","email":"A@example.com","email_key":"KEY","kind":"regular","created_at_ms":0}}"#;
+
+#[tokio::test]
+async fn an_export_that_was_cut_at_any_line_s_end_is_faulty() {
+    let text = exported(&full().await.target).await;
+    let lines: Vec<&str> = text.lines().collect();
+    for kept in [1, 2, lines.len() / 2, lines.len() - 1] {
+        let (_dir, source) = written(&format!("{}\n", lines[..kept].join("\n")));
+        let to = fresh();
+        let (report, told) = run(Kind::Skein, &source, &to.target, &Options::default()).await;
+        assert!(matches!(report, Err(ImportError::Faulty { .. })), "{kept}");
+        let fault = format!(
+            "skein.jsonl:{kept}: faulty: the export was cut off: its last line, with skein_export_end, is not there"
+        );
         assert_eq!(told, [fault]);
     }
 }
