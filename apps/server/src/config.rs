@@ -288,16 +288,16 @@ impl Reader<'_> {
             );
         }
         let mut config = storage_mongo::Config::new(uri);
-        config.database = self.text(&["MONGODB_DB_NAME", "MONGODB_DB"]);
-        if let Some(name) = &config.database
-            && !is_database_name(name)
-        {
-            let held = name.clone();
-            self.fault(
-                "MONGODB_DB_NAME",
-                &held,
-                "a name of at most 63 bytes without spaces and without any of /\\.\"$*<>:|?",
-            );
+        if let Some((name, held)) = self.named(&["MONGODB_DB_NAME", "MONGODB_DB"]) {
+            if !is_database_name(&held) {
+                self.fault(
+                    name,
+                    &held,
+                    "a name of at most 63 bytes without spaces and without any of /\\.\"$*<>:|?, and not admin, \
+                     local or config,",
+                );
+            }
+            config.database = Some(held);
         }
         if let Some(seconds) = self.number(&["SKEIN_MONGODB_WAIT_SECS"], 0..=3_600) {
             config.wait = Duration::from_secs(seconds);
@@ -507,7 +507,8 @@ impl Reader<'_> {
 /// What MongoDB takes as a database's name, on every platform.
 fn is_database_name(name: &str) -> bool {
     let forbidden = |byte: u8| byte.is_ascii_whitespace() || b"/\\.\"$*<>:|?\0".contains(&byte);
-    !name.is_empty() && name.len() <= 63 && !name.bytes().any(forbidden)
+    let is_servers_own = ["admin", "local", "config"].contains(&name);
+    !name.is_empty() && name.len() <= 63 && !is_servers_own && !name.bytes().any(forbidden)
 }
 
 fn is_origin(text: &str) -> bool {

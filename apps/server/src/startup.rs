@@ -17,7 +17,7 @@ use chat_core::{
 use llm_client::{ChatCompletions, Endpoint, Shared, UpstreamConfig};
 use mock_llm::MockLlm;
 use records::Secrets;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -34,6 +34,8 @@ use crate::{
 
 /// After the engine has drained, open connections have this long to take what is left for them, in seconds.
 const LAST_BYTES_S: u64 = 5;
+/// What goes on beside the server has this long to end.
+const KEEPING_WAIT: Duration = Duration::from_secs(2);
 /// The length of a secret that we make, in bytes.
 const SECRET_BYTES: usize = 64;
 
@@ -93,24 +95,22 @@ impl Application {
             models.refresh().await;
         } else {
             let listed = Arc::clone(&models);
-            keeping.spawn(async move { listed.refresh_until_listed().await });
+            let stop = stop_keeping.clone();
+            keeping.spawn(async move {
+                stop.run_until_cancelled(listed.refresh_until_listed())
+                    .await;
+            });
         }
         let settings = Settings {
             titles: config.titles,
             ..Settings::default()
         };
-        let ports = Ports {
-            conversations: stores.conversations,
-            messages: stores.messages,
-            runs: stores.runs,
-            run_log: stores.run_log,
-            signals: stores.signals,
-            nodes: stores.nodes,
-            clock: Arc::clone(&clock),
-            ids: Arc::new(RandomIds),
-            tools: Vec::new(),
-        };
-        let engine = Engine::new(ports, lane_list, Handle::current(), settings);
+        let engine = Engine::new(
+            ports(&stores, &clock),
+            lane_list,
+            Handle::current(),
+            settings,
+        );
         let closed = engine
             .recover()
             .await
@@ -206,9 +206,29 @@ impl Application {
             Some(served) => served,
             None => serving.await,
         };
+        self.keeping.close();
+        if timeout(KEEPING_WAIT, self.keeping.wait()).await.is_err() {
+            tracing::warn!("house-keeping did not end in time");
+        }
         served
             .context("the server's task ended early")?
             .context("the server failed")
+    }
+}
+
+/// What the engine calls, of this store.
+fn ports(stores: &Stores, clock: &Arc<dyn Clock>) -> Ports {
+    let stores = stores.clone();
+    Ports {
+        conversations: stores.conversations,
+        messages: stores.messages,
+        runs: stores.runs,
+        run_log: stores.run_log,
+        signals: stores.signals,
+        nodes: stores.nodes,
+        clock: Arc::clone(clock),
+        ids: Arc::new(RandomIds),
+        tools: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use chat_core::ports::{
     Conversations, LocalSignals, Messages, Nodes, Notes, RunLog, Runs, Signals,
 };
 use records::{Archive, Documents, Files, Secrets, ThreadViews, Users};
-use storage_mongo::MongoStore;
+use storage_mongo::{Action, MongoStore, Step};
 use storage_sqlite::SqliteStore;
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +84,38 @@ impl Stores {
         }
     }
 
+    /// Opens the store as it is, without changing anything; `None` when there is none yet.
+    ///
+    /// One whose layout is older is refused. The embedded store's layout is brought up to date all the same, for it is
+    /// nobody else's.
+    pub async fn open_existing(
+        storage: Storage,
+        mut tell: impl FnMut(&str),
+    ) -> anyhow::Result<Option<Self>> {
+        match storage {
+            Storage::Folder(folder) => {
+                if folder.join(storage_sqlite::DATABASE_FILE).is_file() {
+                    return Self::open(Storage::Folder(folder), tell).await.map(Some);
+                }
+                Ok(None)
+            }
+            Storage::Mongo(config) => {
+                let store = connect(config, &mut tell).await?;
+                let place = store.place();
+                let plan = store.plan().await?;
+                if plan.iter().any(is_first_collection) {
+                    return Ok(None);
+                }
+                anyhow::ensure!(
+                    plan.is_empty(),
+                    "the layout of {place} is not up to date; run `skein migrate` first"
+                );
+                let signals = store.signals();
+                Ok(Some(Self::of(store, signals, place)))
+            }
+        }
+    }
+
     /// What goes on beside the calls until `stop`: with MongoDB, hearing of the other nodes' changes.
     pub async fn keep(&self, stop: CancellationToken) {
         if let Some(store) = &self.mongo {
@@ -115,6 +147,11 @@ impl Stores {
             mongo: None,
         }
     }
+}
+
+/// Whether a step makes the collection without which there is no store at all.
+fn is_first_collection(step: &Step) -> bool {
+    matches!(&step.action, Action::CreateCollection { collection } if collection == "skein_conversations")
 }
 
 /// Connects to MongoDB and changes nothing there.

@@ -29,5 +29,5 @@ mod thread_views;
 mod users;
 mod writer;
 
-pub use open::{Config, OpenError};
+pub use open::{Config, DATABASE_FILE, OpenError};
 pub use store::SqliteStore;

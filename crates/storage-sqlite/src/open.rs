@@ -7,6 +7,9 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
+/// The name of the database's file in the data directory: where it is, there is a store.
+pub const DATABASE_FILE: &str = "skein.db";
+
 /// Where the store lives.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -85,7 +88,7 @@ pub(crate) fn lock(data_dir: &Path) -> Result<File, OpenError> {
 
 /// The path of the database; the file is made if need be, for its owner only.
 pub(crate) fn database(data_dir: &Path) -> Result<PathBuf, OpenError> {
-    let path = data_dir.join("skein.db");
+    let path = data_dir.join(DATABASE_FILE);
     match private_file(&path) {
         Ok(_made) => Ok(path),
         Err(source) => Err(OpenError::File { path, source }),

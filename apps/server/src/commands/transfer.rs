@@ -1,8 +1,8 @@
 use std::{
-    fs::OpenOptions,
     io::{self, BufWriter},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -11,9 +11,12 @@ use transfer::{Event, Kind, Options, Scope, Target};
 
 use super::{say, tell};
 use crate::{
-    config::{Config, Source},
+    config::{Config, Source, Storage},
     stores::Stores,
 };
+
+/// How long one operation of an import or an export may take.
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// What `skein import` was asked for.
 #[derive(Debug)]
@@ -31,7 +34,17 @@ pub struct Importing {
 /// `skein import`: says whether nothing stood in the way of any record.
 pub async fn import(settings: &Source, importing: Importing) -> anyhow::Result<bool> {
     let kind: Kind = importing.kind.parse()?;
-    let target = target(settings).await?;
+    let storage = storage(settings)?;
+    // A dry run into a store that is not there yet is one into an empty store.
+    let empty = tempfile::tempdir().context("a temporary folder cannot be made")?;
+    let stores = if importing.dry_run {
+        match Stores::open_existing(storage, tell).await? {
+            Some(stores) => stores,
+            None => Stores::open(Storage::Folder(empty.path().to_owned()), tell).await?,
+        }
+    } else {
+        Stores::open(storage, tell).await?
+    };
     let source = source_of(&importing.source).await?;
     let options = Options {
         dry_run: importing.dry_run,
@@ -42,6 +55,7 @@ pub async fn import(settings: &Source, importing: Importing) -> anyhow::Result<b
         Event::Found(finding) => tell(&finding.to_string()),
         Event::Progress(progress) => tell(&progress.to_string()),
     };
+    let target = target(&stores);
     let report = transfer::import(kind, &source, &target, &options, &mut on_event).await?;
     say(&report.to_string())?;
     Ok(report.is_clean())
@@ -49,7 +63,12 @@ pub async fn import(settings: &Source, importing: Importing) -> anyhow::Result<b
 
 /// `skein export`: writes one user's data, or everyone's, to a file that is not there yet, or to standard output.
 pub async fn export(settings: &Source, user: Option<String>, file: &Path) -> anyhow::Result<()> {
-    let target = target(settings).await?;
+    let Some(stores) = Stores::open_existing(storage(settings)?, tell).await? else {
+        anyhow::bail!(
+            "there is nothing to export: the settings name a store that is not there yet"
+        );
+    };
+    let target = target(&stores);
     let scope = user.map_or(Scope::All, Scope::One);
     let counts = if file == Path::new("-") {
         transfer::export(&target, &scope, BufWriter::new(io::stdout())).await?
@@ -62,37 +81,41 @@ pub async fn export(settings: &Source, user: Option<String>, file: &Path) -> any
     Ok(())
 }
 
-/// An export into a new file. What a failure leaves of it is deleted: half an export looks like a whole one.
+/// An export into a new file. It has its name only once it is whole, and only its owner may read it: it holds password
+/// hashes.
 async fn write_new(
     file: &Path,
     target: &Target,
     scope: &Scope,
 ) -> anyhow::Result<transfer::Counts> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    // It holds password hashes.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let opened = options
-        .open(file)
-        .with_context(|| format!("{} cannot be made", file.display()))?;
-    let exported = async {
-        let counts = transfer::export(target, scope, BufWriter::new(&opened)).await?;
-        opened.sync_all()?;
-        anyhow::Ok(counts)
-    };
-    let exported = exported.await;
-    if exported.is_err() {
-        // The export's own error is what the operator has to know.
-        let _left = std::fs::remove_file(file);
-    }
-    exported
+    let unwritable = || format!("{} cannot be written", file.display());
+    let parent = file.parent().filter(|parent| *parent != Path::new(""));
+    let draft = tempfile::Builder::new()
+        .prefix(".skein-export-")
+        .tempfile_in(parent.unwrap_or(Path::new(".")))
+        .with_context(unwritable)?;
+    let counts = transfer::export(target, scope, BufWriter::new(draft.as_file())).await?;
+    draft.as_file().sync_all().with_context(unwritable)?;
+    draft
+        .persist_noclobber(file)
+        .map_err(|refused| refused.error)
+        .with_context(unwritable)?;
+    Ok(counts)
 }
 
-/// The store of these settings, to import into or to export from.
-async fn target(settings: &Source) -> anyhow::Result<Target> {
-    let stores = Stores::open(Config::read(settings)?.storage, tell).await?;
-    Ok(Target {
+/// Where the data are, with more patience than a server has: a transaction that a killed process left open locks what
+/// it wrote for up to a minute.
+fn storage(settings: &Source) -> anyhow::Result<Storage> {
+    let mut storage = Config::read(settings)?.storage;
+    if let Storage::Mongo(config) = &mut storage {
+        config.deadline = PATIENCE;
+    }
+    Ok(storage)
+}
+
+fn target(stores: &Stores) -> Target {
+    let stores = stores.clone();
+    Target {
         archive: stores.archive,
         messages: stores.messages,
         users: stores.users,
@@ -100,7 +123,7 @@ async fn target(settings: &Source) -> anyhow::Result<Target> {
         documents: stores.documents,
         thread_views: stores.thread_views,
         files: stores.files,
-    })
+    }
 }
 
 async fn source_of(text: &str) -> anyhow::Result<transfer::Source> {
