@@ -1,12 +1,12 @@
 use chat_core::{
     id::{MessageId, UserId},
-    message::Role,
+    message::{PartContent, Role},
 };
 
 use super::*;
 use crate::{
     Event,
-    line::UserLine,
+    line::{ThreadViewLine, UserLine},
     map::{body, text_part},
 };
 
@@ -190,4 +190,77 @@ fn a_message_of_twenty_megabytes_is_refused_with_its_size() {
         );
     });
     assert!(lines.is_empty());
+}
+
+#[test]
+fn every_field_of_a_line_has_a_limit() {
+    let long = || "x".repeat(1025);
+    let long_user = |change: fn(&mut UserLine, String)| {
+        let Line::User(mut line) = user(1, "a@example.com") else {
+            unreachable!()
+        };
+        change(&mut line, long());
+        Line::User(line)
+    };
+    let long_message = |change: fn(&mut MessageLine, String)| {
+        let mut line = message(1, 1, 0);
+        change(&mut line, long());
+        Line::Message(Box::new(line))
+    };
+    let view = ThreadViewLine {
+        user: long(),
+        thread: "thread_1".to_owned(),
+        name: String::new(),
+        is_group: false,
+        created_at_ms: 0,
+        updated_at_ms: 0,
+    };
+    for (line, field) in [
+        (long_user(|line, long| line.email = long), "email"),
+        (long_user(|line, long| line.email_key = long), "email_key"),
+        (
+            long_user(|line, long| line.password = Some(long)),
+            "password",
+        ),
+        (long_message(|line, long| line.alias = Some(long)), "alias"),
+        (
+            long_message(|line, long| line.body.model = Some(long)),
+            "model",
+        ),
+        (
+            long_message(|line, long| line.body.parts[0].alias = Some(long)),
+            "alias of a part",
+        ),
+        (Line::ThreadView(view), "user"),
+    ] {
+        let (lines, _) = staged(usize::MAX, |stage| {
+            assert_eq!(
+                stage.push(&place(1), &line).unwrap(),
+                Err(format!("{field} of 1025 bytes; at most 1 KiB is accepted"))
+            );
+        });
+        assert!(lines.is_empty());
+    }
+}
+
+#[test]
+fn what_surrounds_a_text_counts_but_not_how_it_is_escaped() {
+    let source = |bytes: usize| PartContent::Source {
+        url: "https://example.com".to_owned(),
+        title: Some("x".repeat(bytes)),
+    };
+    let largest = text_part("\u{1}".repeat(8 * 1024 * 1024));
+    for (content, outcome) in [
+        (
+            source(17_000_000),
+            Err("a record of 17.0 MB; at most 9 MiB with everything is accepted".to_owned()),
+        ),
+        (largest, Ok(())),
+    ] {
+        staged(usize::MAX, |stage| {
+            let mut line = message(1, 1, 0);
+            line.body = body([content], 0);
+            assert_eq!(stage.push_message(&place(1), line, 0).unwrap(), outcome);
+        });
+    }
 }
