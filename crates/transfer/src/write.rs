@@ -8,6 +8,7 @@ use chat_core::{
     cost::counted_cost,
     message::{MessageBody, Role},
     ports::{Pin, StoreError, Summary},
+    terms::fold,
 };
 use records::{
     DocumentVersion, MessageRecord, Put, Suggestion, UserRecord, email_key, exact_email_key,
@@ -40,8 +41,20 @@ pub(crate) enum Mode {
 /// So many puts are under way at once. A store makes them durable together.
 const LANES: usize = 8;
 
-/// Messages are put together up to so many, and up to so many bytes.
-const BATCH: (usize, usize) = (256, 1024 * 1024);
+/// Messages are put together up to so many, up to so many bytes, and up to so many search terms: each of those may be a key of
+/// an index, and a database holds all that one transaction writes in its cache.
+const BATCH: Batch = Batch {
+    messages: 256,
+    bytes: 1024 * 1024,
+    terms: 20_000,
+};
+
+#[derive(Debug, Clone, Copy)]
+struct Batch {
+    messages: usize,
+    bytes: usize,
+    terms: usize,
+}
 
 /// Messages are counted in the encoding of most models; for others they are counted when they are first read.
 const ENCODING: Encoding = Encoding::O200kBase;
@@ -50,6 +63,7 @@ const ENCODING: Encoding = Encoding::O200kBase;
 struct Unit {
     lines: Vec<StagedLine>,
     weight: usize,
+    terms: usize,
 }
 
 /// A line that was put, and what came of it.
@@ -90,9 +104,9 @@ pub(crate) async fn write(
         }
         ahead = staged.next().map_err(&temporary)?;
         if let Some(unit) = &mut unit
-            && unit.takes(&line)
+            && let Some(terms) = unit.takes(&line)
         {
-            unit.push(line);
+            unit.push(line, terms);
             continue;
         }
         if let Some(full) = unit.take() {
@@ -176,26 +190,34 @@ impl Unit {
         let mut unit = Self {
             lines: Vec::new(),
             weight: 0,
+            terms: 0,
         };
-        unit.push(line);
+        let terms = terms(&line);
+        unit.push(line, terms);
         unit
     }
 
-    fn push(&mut self, line: StagedLine) {
+    fn push(&mut self, line: StagedLine, terms: usize) {
+        self.terms += terms;
         if let Line::Message(message) = &line.line {
             self.weight += message.body.weight();
         }
         self.lines.push(line);
     }
 
-    /// Whether a line goes in here: a message of the same conversation, while there is room.
-    fn takes(&self, line: &StagedLine) -> bool {
+    /// Whether a line goes in here, a message of the same conversation while there is room: its search terms if so.
+    fn takes(&self, line: &StagedLine) -> Option<usize> {
         let Line::Message(message) = &line.line else {
-            return false;
+            return None;
         };
-        self.goes_on_in(line)
-            && self.lines.len() < BATCH.0
-            && self.weight + message.body.weight() <= BATCH.1
+        let room = self.goes_on_in(line)
+            && self.lines.len() < BATCH.messages
+            && self.weight + message.body.weight() <= BATCH.bytes;
+        if !room {
+            return None;
+        }
+        let terms = terms(line);
+        (self.terms + terms <= BATCH.terms).then_some(terms)
     }
 
     /// Whether a line is of the same conversation. Puts into one conversation would only stand in each other's way.
@@ -210,6 +232,17 @@ impl Unit {
 
     fn record(&self) -> Option<crate::RecordType> {
         self.lines.first().map(|line| line.line.record())
+    }
+}
+
+/// By how many terms a message is found.
+fn terms(line: &StagedLine) -> usize {
+    if let Line::Message(message) = &line.line
+        && message.role != Role::System
+    {
+        fold(&message.body.text()).len()
+    } else {
+        0
     }
 }
 
@@ -410,3 +443,6 @@ fn summary_body(summary: &Summary) -> MessageBody {
 
 /// Conversations by id, for what is only foreseen.
 type Ids = HashSet<chat_core::id::ConversationId>;
+
+#[cfg(test)]
+mod tests;
