@@ -35,6 +35,7 @@ mod nodes;
 mod notes;
 mod open_error;
 mod open_leg;
+mod open_sessions;
 mod raw;
 mod run_log;
 mod runs;

@@ -2,7 +2,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use mongodb::{Client, Collection, Database, bson::Uuid};
 
-use crate::{MongoSignals, layout::Stored, log_state::LogState};
+use tokio::time::timeout;
+
+use crate::{MongoSignals, layout::Stored, log_state::LogState, open_sessions::OpenSessions};
 
 /// A handle on a database that implements the ports of [`chat_core::ports`] and [`records`]. Clones are the same handle.
 ///
@@ -20,6 +22,7 @@ struct Inner {
     /// Names this handle among all that write to the database.
     writer: Uuid,
     log: LogState,
+    sessions: OpenSessions,
     signals: Arc<MongoSignals>,
 }
 
@@ -39,6 +42,7 @@ impl MongoStore {
             deadline,
             writer: Uuid::new(),
             log: LogState::default(),
+            sessions: OpenSessions::default(),
             signals: Arc::default(),
         }))
     }
@@ -51,6 +55,29 @@ impl MongoStore {
     /// What rings on this handle, and on all clones of it.
     pub fn signals(&self) -> Arc<MongoSignals> {
         Arc::clone(&self.0.signals)
+    }
+
+    /// Aborts what is open at the server and closes all connections, within 5 s; to be called before the process ends.
+    ///
+    /// Without it a transaction that was going on locks what it has changed for as long as the server lets it, by default
+    /// for a minute. It ends the handle and all its clones: what still goes on in them fails, and so does what comes
+    /// later. A second call does nothing.
+    pub async fn close(&self) {
+        self.kill(&self.0.sessions.close()).await;
+        for immediate in [false, true] {
+            let end = |client: &Client| client.clone().shutdown().immediate(immediate);
+            let ended =
+                async { tokio::join!(end(&self.0.client), end(self.0.lease_database.client())) };
+            // The driver waits for cursors and sessions that somebody still holds, unless it is told not to.
+            if timeout(CLOSED_WITHIN, ended).await.is_ok() {
+                return;
+            }
+        }
+        tracing::debug!("the connections of the store are left to the end of the process");
+    }
+
+    pub(crate) fn sessions(&self) -> &OpenSessions {
+        &self.0.sessions
     }
 
     pub(crate) fn log(&self) -> &LogState {
@@ -91,6 +118,9 @@ impl MongoStore {
         self.0.database.collection(T::COLLECTION)
     }
 }
+
+/// How long each of two attempts to close the connections may take.
+const CLOSED_WITHIN: Duration = Duration::from_millis(1500);
 
 impl fmt::Debug for MongoStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,13 +1,14 @@
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use mongodb::{
     ClientSession,
     action::Find,
+    bson::{Document, doc},
     error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
     options::{Acknowledgment, ReadConcern, TransactionOptions, WriteConcern},
 };
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::{MongoStore, error::Failure};
 
@@ -35,6 +36,9 @@ impl MongoStore {
     ///     (tx, done)
     /// })
     /// ```
+    ///
+    /// A transaction that is too late is ended at the server, since what it has changed would be locked there until the
+    /// server's own limit.
     pub(crate) async fn transact<T, F>(
         &self,
         mut body: impl FnMut(Tx) -> F + Send,
@@ -51,11 +55,14 @@ impl MongoStore {
                 Err(failure) => patience.pause_after(failure).await?,
             }
         };
+        let session_id = session.id().clone();
+        let open = self.sessions().open(session_id.clone());
         let mut tx = Tx {
             session,
             attempt: 0,
         };
         loop {
+            open.check()?;
             let started = patience.limit(async {
                 let start = tx.session.start_transaction().with_options(options());
                 Ok(start.await?)
@@ -63,11 +70,23 @@ impl MongoStore {
             let done = if let Err(failure) = started.await {
                 Err(failure)
             } else {
-                let ran = patience.limit(async { Ok(body(tx).await) });
-                let (returned, ran) = ran.await?;
+                // Not dropped before the server has ended it: the driver would hand its session to another one.
+                let mut running = pin!(body(tx));
+                let ran = patience.limit(async { Ok(running.as_mut().await) });
+                let (returned, ran) = match ran.await {
+                    Ok(returned) => returned,
+                    Err(failure) => {
+                        self.kill(&[session_id]).await;
+                        return Err(failure);
+                    }
+                };
                 tx = returned;
                 self.end(&mut tx, ran, &mut patience).await
             };
+            if let Err(Failure::TooLate { .. }) = &done {
+                self.kill(&[session_id]).await;
+                return done;
+            }
             let failure = match done {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
@@ -90,11 +109,34 @@ impl MongoStore {
                 Ok(value)
             }
             Err(failure) => {
-                // If this fails, the server ends it by itself.
-                let aborted = async { Ok(tx.session.abort_transaction().await?) };
-                let _ended = patience.limit(aborted).await;
+                // If this fails, the server ends it by itself. It has a time of its own, as it matters most when the
+                // other is over.
+                let _ended = timeout(ENDED_WITHIN, tx.session.abort_transaction()).await;
                 Err(failure)
             }
+        }
+    }
+
+    /// Ends what goes on in these sessions, as far as the server does so in a moment: their operations are interrupted,
+    /// their transactions aborted.
+    ///
+    /// The driver cannot: it aborts a transaction only after the answer to its first operation, and the server only
+    /// after the operation that runs.
+    pub(crate) async fn kill(&self, sessions: &[Document]) {
+        if sessions.is_empty() {
+            return;
+        }
+        // By the connections that others do not keep busy.
+        let killed = self
+            .lease_database()
+            .run_command(doc! {"killSessions": sessions});
+        match timeout(ENDED_WITHIN, killed).await {
+            Ok(Ok(_done)) => {}
+            Ok(Err(error)) => {
+                let failure = Failure::from(error);
+                tracing::debug!(%failure, "a transaction is left to the server's own limit");
+            }
+            Err(_elapsed) => tracing::debug!("a transaction is left to the server's own limit"),
         }
     }
 
@@ -209,6 +251,9 @@ impl Patience {
 const CONFLICT_PAUSE: Duration = Duration::from_millis(64);
 /// An election takes seconds, and the driver waits for its end by itself.
 const OUTAGE_PAUSE: Duration = Duration::from_millis(250);
+
+/// How long the end of a transaction is waited for.
+const ENDED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What every transaction is, whatever the connection string says.
 fn options() -> TransactionOptions {

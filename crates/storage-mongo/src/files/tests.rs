@@ -8,7 +8,7 @@ use mongodb::{
 use storage_contract::sample;
 
 use super::*;
-use crate::testing::{Dropped, fresh};
+use crate::testing::fresh;
 
 storage_contract::files_contract!(fresh);
 

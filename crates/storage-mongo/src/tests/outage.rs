@@ -7,11 +7,15 @@ use chat_core::{
     ports::{Closed, Conversations as _, IdempotencyKey, RunLog as _, Runs as _, StoreError},
 };
 use mongo_fixture::ReplicaSet;
+use mongodb::{
+    Collection,
+    bson::{Document, doc},
+};
 use storage_contract::sample;
 use tokio::task::JoinSet;
 
 use super::proxy::{Loss, Proxy};
-use crate::{Config, MongoStore, testing::fresh};
+use crate::{Config, MongoStore, error::Failure, testing::fresh};
 
 /// A handle that reaches a fresh database through a proxy only, and one that reaches it directly.
 async fn spoiled() -> (MongoStore, Arc<MongoStore>, Proxy) {
@@ -177,6 +181,94 @@ async fn past_the_deadline_the_store_is_unavailable() {
     }
     set.resume(0).unwrap();
     assert!(store.find_leg(open.leg).await.unwrap().is_some());
+}
+
+/// Changes the document `place` in a transaction that never ends by itself.
+async fn holding(store: &MongoStore, place: &Collection<Document>) -> Result<(), Failure> {
+    store
+        .transact(|mut tx| async move {
+            let change = place.update_one(doc! {"_id": 1}, doc! {"$inc": {"n": 1}});
+            if let Err(error) = change.session(&mut tx.session).await {
+                return (tx, Err(error.into()));
+            }
+            std::future::pending::<()>().await;
+            (tx, Ok(()))
+        })
+        .await
+}
+
+/// Whether somebody else can change that document now.
+async fn is_free(direct: &MongoStore) -> bool {
+    let all = direct.database().collection::<Document>("skein_place");
+    let change = all.update_one(doc! {"_id": 1}, doc! {"$set": {"free": true}});
+    // Half of what the fixture's servers give a transaction.
+    tokio::time::timeout(Duration::from_secs(5), change)
+        .await
+        .is_ok_and(|done| done.unwrap().matched_count == 1)
+}
+
+/// A handle through a proxy with a short deadline, a direct one, and the document in its eyes.
+async fn with_place() -> (MongoStore, Arc<MongoStore>, Proxy, Collection<Document>) {
+    let (direct, database) = fresh().await;
+    let place = direct.database().collection::<Document>("skein_place");
+    place.insert_one(doc! {"_id": 1, "n": 0}).await.unwrap();
+    let proxy = Proxy::to(mongo_fixture::shared().primary_port().await.unwrap()).await;
+    let mut config = Config::new(proxy.uri_for(&database.0));
+    config.deadline = Duration::from_secs(1);
+    let store = MongoStore::connect(config, |line| panic!("{line}"))
+        .await
+        .unwrap();
+    let place = store.database().collection("skein_place");
+    (store, direct, proxy, place)
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_too_late_locks_nothing() {
+    for silent in [&["update", "skein_place", "txnNumber"][..], &[]] {
+        let (store, direct, proxy, place) = with_place().await;
+        if !silent.is_empty() {
+            // To the driver it has not begun yet, so that it would not abort it.
+            proxy.spoil(silent, Loss::Silent);
+        }
+        let late = holding(&store, &place).await;
+        assert!(matches!(late, Err(Failure::TooLate { .. })), "{late:?}");
+        assert!(proxy.is_done());
+        assert!(is_free(&direct).await);
+        let there = place.find_one(doc! {"_id": 1}).await.unwrap().unwrap();
+        assert_eq!(there.get_i32("n").unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_closed_handle_leaves_no_lock_and_does_nothing_more() {
+    let (direct, database) = fresh().await;
+    let place = direct.database().collection::<Document>("skein_place");
+    place.insert_one(doc! {"_id": 1, "n": 0}).await.unwrap();
+    let store = crate::testing::open(&database.0).await;
+    let place = store.database().collection("skein_place");
+    let holding = holding(&store, &place);
+    tokio::pin!(holding);
+    let locked = async {
+        let change = || doc! {"q": {"_id": 1}, "u": {"$inc": {"tried": 1}}};
+        let command = || doc! {"update": "skein_place", "updates": [change()], "maxTimeMS": 50};
+        while direct.database().run_command(command()).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        done = &mut holding => panic!("{done:?}"),
+        () = locked => {}
+    }
+    // The transaction is neither polled nor dropped meanwhile, as in a process that ends.
+    store.close().await;
+    assert!(is_free(&direct).await);
+    assert!(
+        store
+            .find_leg(chat_core::id::LegId::new(sample::uuid()))
+            .await
+            .is_err()
+    );
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -24,6 +24,8 @@ pub(super) enum Loss {
     Request,
     /// The answer, so that it was done.
     Answer,
+    /// The answer, so that it was done, and the connection stays open.
+    Silent,
 }
 
 impl Proxy {
@@ -76,14 +78,14 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, spoiled: Spoiled) {
     // A client that asks for a streamed answer gets several, so the two ways are independent.
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
-    let losing = Mutex::new(false);
+    let losing = Mutex::new(None);
     let requests = async {
         while let Some(request) = message(&mut from_client).await {
             let loss = lost(&spoiled, &request);
             if loss == Some(Loss::Request) {
                 return;
             }
-            *losing.lock().unwrap() = loss.is_some();
+            *losing.lock().unwrap() = loss;
             if to_server.write_all(&request).await.is_err() {
                 return;
             }
@@ -91,7 +93,11 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, spoiled: Spoiled) {
     };
     let answers = async {
         while let Some(answer) = message(&mut from_server).await {
-            if *losing.lock().unwrap() || to_client.write_all(&answer).await.is_err() {
+            let losing = *losing.lock().unwrap();
+            if losing == Some(Loss::Silent) {
+                return std::future::pending().await;
+            }
+            if losing.is_some() || to_client.write_all(&answer).await.is_err() {
                 return;
             }
         }
