@@ -15,6 +15,14 @@ pub trait Documents: Send + Sync {
     /// All versions of a document, oldest first; none when there is no such document.
     async fn list_versions(&self, id: DocumentId) -> Result<Vec<DocumentVersion>, StoreError>;
 
+    /// The oldest version of a document that is newer than this time, or of all; `None` when there is none. A walk over many
+    /// large versions holds one of them at a time.
+    async fn next_version(
+        &self,
+        id: DocumentId,
+        after_ms: Option<i64>,
+    ) -> Result<Option<DocumentVersion>, StoreError>;
+
     /// Stores a suggestion unless one with its id is there, and says whether it did. One for a version that is not there
     /// is not stored.
     async fn insert_suggestion(&self, suggestion: Suggestion) -> Result<bool, StoreError>;

@@ -31,6 +31,14 @@ pub async fn versions_are_listed_oldest_first(store: Arc<dyn RecordsStore>) {
         assert!(store.insert_version(other).await.unwrap());
     }
     assert_eq!(store.list_versions(document).await.unwrap(), versions);
+    let mut after = None;
+    for version in &versions {
+        let next = store.next_version(document, after).await.unwrap();
+        assert_eq!(next.as_ref(), Some(version));
+        after = Some(version.created_at_ms);
+    }
+    assert_eq!(store.next_version(document, after).await.unwrap(), None);
+    assert_eq!(store.next_version(id(), None).await.unwrap(), None);
 }
 
 /// A document that is not there has no versions and no suggestions.

@@ -167,6 +167,32 @@ impl Documents for MongoStore {
         Ok(versions)
     }
 
+    async fn next_version(
+        &self,
+        id: DocumentId,
+        after_ms: Option<i64>,
+    ) -> Result<Option<DocumentVersion>, StoreError> {
+        let mut filter = doc! {"document": id.stored()};
+        if let Some(after_ms) = after_ms {
+            filter.insert("created_at", doc! {"$gt": date(after_ms)});
+        }
+        let found = self
+            .retried(|| async {
+                let all = self.all::<VersionDocument>();
+                let versions = all
+                    .find(filter.clone())
+                    .sort(doc! {"created_at": 1})
+                    .limit(1);
+                self.read_all(versions).await
+            })
+            .await?;
+        let Some(found) = found.into_iter().next() else {
+            return Ok(None);
+        };
+        let version = aside(found.content.is_long(), move || found.read()).await?;
+        Ok(Some(version))
+    }
+
     async fn insert_suggestion(&self, suggestion: Suggestion) -> Result<bool, StoreError> {
         let suggestion = &SuggestionDocument::new(suggestion);
         let stored = self

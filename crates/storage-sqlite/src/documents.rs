@@ -29,6 +29,24 @@ impl Documents for SqliteStore {
         .await
     }
 
+    async fn next_version(
+        &self,
+        id: DocumentId,
+        after_ms: Option<i64>,
+    ) -> Result<Option<DocumentVersion>, StoreError> {
+        self.query(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT document, created_at, owner, title, kind, content FROM document_version
+                     WHERE document = ?1 AND (?2 IS NULL OR created_at > ?2) ORDER BY created_at LIMIT 1",
+                )?
+                .query_and_then(params![id.bytes(), after_ms], version)?
+                .next()
+                .transpose()
+        })
+        .await
+    }
+
     async fn insert_suggestion(&self, suggestion: Suggestion) -> Result<bool, StoreError> {
         self.write(move |writing| insert_suggestion(writing.connection, &suggestion))
             .await

@@ -244,7 +244,9 @@ impl<W: Write + Send> Exporter<'_, W> {
     }
 
     async fn document(&mut self, id: DocumentId) -> Result<(), ExportError> {
-        for version in self.target.documents.list_versions(id).await? {
+        let mut after = None;
+        while let Some(version) = self.target.documents.next_version(id, after).await? {
+            after = Some(version.created_at_ms);
             self.line(&Line::Document(DocumentLine::from(version)))?;
         }
         for suggestion in self.target.documents.list_suggestions(id).await? {

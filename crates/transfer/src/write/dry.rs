@@ -161,13 +161,20 @@ pub(super) async fn has_conversation(
 
 /// What came, or would come, of a version that is not new: known, or another owner's document has its id.
 pub(super) async fn version(target: &Target, version: &DocumentVersion) -> Result<Put, StoreError> {
-    let there = target.documents.list_versions(version.document).await?;
-    if there.iter().any(|there| there.owner != version.owner) {
+    let documents = &target.documents;
+    let before = version.created_at_ms.checked_sub(1);
+    let next = documents.next_version(version.document, before).await?;
+    let known = next
+        .as_ref()
+        .is_some_and(|there| there.created_at_ms == version.created_at_ms);
+    // All versions of a document have one owner.
+    let any = match next {
+        Some(there) => Some(there),
+        None => documents.next_version(version.document, None).await?,
+    };
+    if any.is_some_and(|there| there.owner != version.owner) {
         return Ok(Put::Taken);
     }
-    let known = there
-        .iter()
-        .any(|there| there.created_at_ms == version.created_at_ms);
     Ok(if known { Put::Known } else { Put::New })
 }
 
