@@ -16,7 +16,7 @@ pub use archive::{Archive, ConversationRecord, MessageRecord, Put, Rating, UserR
 pub use chat_core::ports::StoreError;
 pub use documents::{DocumentId, DocumentKind, DocumentVersion, Documents, Suggestion};
 pub use files::{ByteStream, FileId, FileRefusal, Files, MAX_PIECE_BYTES, NewFile, StoredFile};
-pub use raw::{RawCollections, RawDocuments};
+pub use raw::{BrokenDocument, RawCollections, RawDocuments};
 pub use secrets::Secrets;
 pub use thread_views::{ThreadView, ThreadViews};
 pub use users::{

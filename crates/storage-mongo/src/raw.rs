@@ -5,12 +5,13 @@ use chat_core::ports::StoreError;
 use futures_util::StreamExt as _;
 use mongodb::{
     Client, Database,
-    bson::{Document, doc},
+    bson::{Bson, Document, RawDocument, RawDocumentBuf, doc},
     error::ErrorKind,
     options::{ClientOptions, ReadPreference, SelectionCriteria},
 };
-use records::{RawCollections, RawDocuments};
+use records::{BrokenDocument, RawCollections, RawDocuments};
 use secrecy::ExposeSecret as _;
+use serde_json::Value;
 
 use crate::{
     Config, OpenError,
@@ -121,18 +122,31 @@ impl RawCollections for RawDatabase {
     async fn read_collection(&self, collection: &str) -> Result<RawDocuments, StoreError> {
         let documents = self
             .database
-            .collection::<Document>(collection)
+            .collection::<RawDocumentBuf>(collection)
             .find(doc! {})
             .sort(doc! { "_id": 1 })
             .batch_size(BATCH)
             .await
             .map_err(Failure::from)?;
-        let as_json = |document: Result<Document, mongodb::error::Error>| {
+        let as_json = |document: Result<RawDocumentBuf, mongodb::error::Error>| {
             let document = document.map_err(Failure::from)?;
-            // A document says itself to a text format as Extended JSON.
-            serde_json::to_value(&document)
-                .map_err(|error| Failure::corrupt("document")(error).into())
+            Ok(read(&document).ok_or_else(|| BrokenDocument { id: id(&document) }))
         };
         Ok(Box::pin(documents.map(as_json)))
     }
 }
+
+/// A document as Extended JSON, which it says itself as to a text format; `None` when it is broken. The driver reads none of
+/// it before, since it would end at the first that is.
+fn read(document: &RawDocument) -> Option<Value> {
+    let document = Document::try_from(document).ok()?;
+    serde_json::to_value(&document).ok()
+}
+
+fn id(document: &RawDocument) -> Option<Value> {
+    let id = Bson::try_from(document.get("_id").ok()??).ok()?;
+    serde_json::to_value(&id).ok()
+}
+
+#[cfg(test)]
+mod tests;

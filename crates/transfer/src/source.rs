@@ -9,10 +9,10 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use records::{RawCollections, RawDocuments};
+use records::{BrokenDocument, RawCollections, RawDocuments};
 use serde_json::Value;
 
-use crate::{ImportError, Place};
+use crate::{ImportError, Place, report::shown};
 
 mod csv_rows;
 pub(crate) mod extended;
@@ -236,7 +236,8 @@ impl Reader {
                 None => Ok(None),
                 Some(document) => {
                     *number += 1;
-                    Ok(Some((*number, Ok(document.map_err(ImportError::Source)?))))
+                    let document = document.map_err(ImportError::Source)?;
+                    Ok(Some((*number, document.map_err(|broken| unread(&broken)))))
                 }
             },
             Records::Ended => Ok(None),
@@ -259,4 +260,13 @@ impl Reader {
             value,
         }))
     }
+}
+
+fn unread(broken: &BrokenDocument) -> Broken {
+    let id = broken.id.as_ref().map_or_else(String::new, |id| {
+        format!(" with the _id {}", shown(&id.to_string()))
+    });
+    Broken::one(format!(
+        "the document{id} cannot be read: it is no valid BSON; a text in it may be no UTF-8"
+    ))
 }

@@ -11,8 +11,8 @@ use chat_core::{
 };
 use futures_util::StreamExt as _;
 use records::{
-    Archive as _, ConversationRecord, DocumentId, Documents as _, MessageRecord, Rating,
-    RawCollections, RawDocuments, StoreError, ThreadViews as _, UserKind, Users as _,
+    Archive as _, BrokenDocument, ConversationRecord, DocumentId, Documents as _, MessageRecord,
+    Rating, RawCollections, RawDocuments, StoreError, ThreadViews as _, UserKind, Users as _,
 };
 use serde_json::{Value, json};
 use storage_sqlite::{Config, SqliteStore};

@@ -428,8 +428,50 @@ impl RawCollections for Database {
                 .map(|line| serde_json::from_str(line).unwrap())
                 .collect()
         });
-        Ok(futures_util::stream::iter(documents.into_iter().map(Ok)).boxed())
+        let documents = documents.into_iter().map(|document| Ok(Ok(document)));
+        Ok(futures_util::stream::iter(documents).boxed())
     }
+}
+
+/// A database with a document that cannot be read between two that can.
+struct BrokenDatabase;
+
+#[async_trait]
+impl RawCollections for BrokenDatabase {
+    fn name(&self) -> String {
+        "the database broken".to_owned()
+    }
+
+    async fn list_collections(&self) -> Result<Vec<String>, StoreError> {
+        Ok(vec!["conversations".to_owned()])
+    }
+
+    async fn read_collection(&self, _collection: &str) -> Result<RawDocuments, StoreError> {
+        let whole = |id: &str| Ok(Ok(json!({"conversation_id": id, "messages": []})));
+        let id = Some(json!({"$oid": "64b000000000000000000001"}));
+        let documents = [whole("a"), Ok(Err(BrokenDocument { id })), whole("b")];
+        Ok(futures_util::stream::iter(documents).boxed())
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_read_is_one_faulty_record() {
+    let fresh = fresh();
+    let source = Source::Collections(Arc::new(BrokenDatabase));
+    let options = Options {
+        skip_faulty: true,
+        ..Options::default()
+    };
+    let (report, told) = run(Kind::WebChat, &source, &fresh.target, &options).await;
+    let report = report.unwrap();
+    assert_eq!(report.tallies[&RecordType::Conversation], new(2));
+    assert_eq!(report.faulty, 1);
+    assert_eq!(
+        told,
+        [
+            r#"conversations:2: faulty: the document with the _id {"$oid":"64b000000000000000000001"} cannot be read: it is no valid BSON; a text in it may be no UTF-8"#
+        ]
+    );
 }
 
 #[tokio::test]
