@@ -171,9 +171,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether nothing stood in the way of any record: none was faulty, none refused. A command's exit code is 0 then.
+    /// Whether there was something to import, and nothing stood in the way of any record: none was faulty, none refused. A
+    /// command's exit code is 0 then.
     pub fn is_clean(&self) -> bool {
-        self.faulty == 0 && self.tallies.values().all(|tally| tally.refused == 0)
+        self.read > 0 && self.faulty == 0 && self.tallies.values().all(|tally| tally.refused == 0)
     }
 
     /// How many records were, or would be, stored.
@@ -185,6 +186,9 @@ impl Report {
 impl fmt::Display for Report {
     /// A few lines for the operator, each with its line end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.read == 0 {
+            writeln!(f, "nothing to import: the source holds no record at all")?;
+        }
         let new = if self.dry_run {
             "to import"
         } else {

@@ -222,3 +222,20 @@ async fn a_source_that_holds_nothing_of_the_kind_is_told_what_is_read() {
     let kind = "mysql".parse::<Kind>().unwrap_err().to_string();
     assert!(kind.contains("web-chat, assistants, assistants-export, ai-chatbot or skein"));
 }
+
+#[tokio::test]
+async fn a_source_without_any_record_is_told_and_not_clean() {
+    let fresh = fresh();
+    for (kind, file, text) in [
+        (Kind::WebChat, "conversations.json", "[]"),
+        (Kind::AiChatbot, "User.csv", "id,email,password\n"),
+        (Kind::Skein, "skein.jsonl", ""),
+    ] {
+        let (_dir, source) = folder(&[(file, text)]);
+        let (report, told) = run(kind, &source, &fresh.target, &Options::default()).await;
+        let report = report.unwrap();
+        assert!(!report.is_clean(), "{kind}");
+        assert!(report.to_string().starts_with("nothing to import: "));
+        assert_eq!(told, [format!("left out: {file}: it is empty")]);
+    }
+}
