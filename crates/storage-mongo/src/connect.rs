@@ -289,7 +289,11 @@ fn database_name(options: &ClientOptions, config: &Config) -> Result<String, Ope
         && !name.contains([
             '/', '\\', '.', ' ', '"', '$', '*', '<', '>', ':', '|', '?', '\0',
         ]);
-    if is_name {
+    // They have no change streams, and other tools keep their own there.
+    let is_taken = ["admin", "config", "local"]
+        .iter()
+        .any(|taken| name.eq_ignore_ascii_case(taken));
+    if is_name && !is_taken {
         Ok(name)
     } else {
         Err(OpenError::BadName { name })

@@ -35,7 +35,13 @@ impl MongoStore {
     /// its last step. A failed step leaves what is stored as it was. A database that a newer release migrated is taken
     /// as it is where those migrations only add to the layout, so that nodes of two releases can share it.
     pub async fn migrate(&self) -> Result<Vec<Step>, OpenError> {
-        self.migrate_to(MIGRATIONS).await
+        self.migrate_telling(|_line| {}).await
+    }
+
+    /// Does what [`migrate`](Self::migrate) does; `on_wait` gets a line for people every few seconds that another node
+    /// is at it and keeps us waiting.
+    pub async fn migrate_telling(&self, on_wait: impl FnMut(&str)) -> Result<Vec<Step>, OpenError> {
+        self.migrate_to(MIGRATIONS, on_wait).await
     }
 
     pub(crate) fn migrations(&self) -> Collection<Document> {

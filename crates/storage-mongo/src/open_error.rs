@@ -14,7 +14,7 @@ pub enum OpenError {
     /// The database's name is none.
     #[error(
         "{name:?} cannot be the name of a MongoDB database: it has 1 to 63 bytes, none of them a space or one of \
-         / \\ . \" $ * < > : | ? or NUL"
+         / \\ . \" $ * < > : | ? or NUL, and it is none of admin, config and local, which are MongoDB's own"
     )]
     BadName {
         /// It.
@@ -112,6 +112,15 @@ pub enum OpenError {
         step: String,
         /// Why it was not.
         reason: String,
+    },
+    /// This node stood still during a migration for so long that another one took over; what is left is for that one.
+    #[error(
+        "another node has taken over the migration of the database {database}, since this one stood still for too \
+         long; start again"
+    )]
+    LockLost {
+        /// The database.
+        database: String,
     },
     /// A migration of this release itself is broken.
     #[error("the migration {name} of this release cannot be read")]

@@ -250,7 +250,7 @@ impl Patience {
 /// Writers that met in one document are through in milliseconds.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(64);
 /// An election takes seconds, and the driver waits for its end by itself.
-const OUTAGE_PAUSE: Duration = Duration::from_millis(250);
+pub(crate) const OUTAGE_PAUSE: Duration = Duration::from_millis(250);
 
 /// How long the end of a transaction is waited for.
 const ENDED_WITHIN: Duration = Duration::from_secs(2);

@@ -1,18 +1,31 @@
-use mongodb::bson::{Document, doc};
+use mongodb::{
+    IndexModel,
+    bson::{Document, doc},
+};
+use tokio::time::Instant;
 
-use super::{Action, Change, Source, Step, index::Index, plan::Layout};
+use super::{
+    Action, Change, Source, Step,
+    index::Index,
+    plan::{Layout, name_of},
+};
 use crate::{
     MongoStore, OpenError,
     connect::UNAUTHORIZED,
     error::{Failure, code},
+    transaction::{OUTAGE_PAUSE, Patience},
 };
 
 impl MongoStore {
-    pub(crate) async fn migrate_to(&self, sources: &[Source]) -> Result<Vec<Step>, OpenError> {
+    pub(crate) async fn migrate_to(
+        &self,
+        sources: &[Source],
+        on_wait: impl FnMut(&str),
+    ) -> Result<Vec<Step>, OpenError> {
         if self.missing(sources).await?.is_empty() {
             return Ok(Vec::new());
         }
-        let lock = self.lock_layout().await?;
+        let lock = self.lock_layout(on_wait).await?;
         let done = lock.during(self.apply_missing(sources)).await;
         let released = lock.release().await;
         let done = done?;
@@ -37,7 +50,8 @@ impl MongoStore {
             let Some(action) = layout.action(change) else {
                 continue;
             };
-            if let Err(failure) = self.act(change, &action).await {
+            let replaced = layout.replaced(change, &action);
+            if let Err(failure) = self.act(change, &action, &replaced).await {
                 return Err(self.failed_step(source, &action, failure));
             }
             tracing::debug!(migration = source.name, "{action}");
@@ -52,39 +66,88 @@ impl MongoStore {
             .map_err(|failure| self.failed(failure))
     }
 
-    /// Does a step. Its limit is that of the server, since an index takes as long as its documents are many.
-    async fn act(&self, change: &Change, action: &Action) -> Result<(), Failure> {
-        match action {
-            Action::CreateCollection { collection } => {
-                match self.database().create_collection(collection).await {
-                    Err(error) if code(&error) != Some(NAMESPACE_EXISTS) => Err(error.into()),
-                    _ => Ok(()),
-                }
+    /// Does a step. When the index cannot be built that `replaced` must go for, these are built again.
+    async fn act(
+        &self,
+        change: &Change,
+        action: &Action,
+        replaced: &[IndexModel],
+    ) -> Result<(), Failure> {
+        match (action, change) {
+            (Action::CreateCollection { collection }, _) => {
+                self.patiently(|| self.create_collection(collection)).await
             }
-            Action::DropIndex { collection, index } => self.drop_index(collection, index).await,
-            Action::CreateIndex { .. } | Action::ReplaceIndex { .. } => {
-                if let Action::ReplaceIndex {
-                    collection,
-                    dropped,
-                    ..
-                } = action
-                {
-                    for index in dropped {
-                        self.drop_index(collection, index).await?;
-                    }
-                }
-                match change {
-                    Change::CreateIndex(index) => self.create_index(index).await,
-                    Change::CreateCollection(_) | Change::DropIndex { .. } => Ok(()),
-                }
+            (Action::DropIndex { collection, index }, _) => {
+                self.patiently(|| self.drop_index(collection, index)).await
             }
-            Action::KeepIndex { .. } => Ok(()),
+            (
+                Action::CreateIndex { .. } | Action::ReplaceIndex { .. },
+                Change::CreateIndex(index),
+            ) => {
+                let done = self.replace(index, replaced).await;
+                if done.is_err() {
+                    self.restore(&index.on, replaced).await;
+                }
+                done
+            }
+            (Action::KeepIndex { .. }, _)
+            | (_, Change::CreateCollection(_) | Change::DropIndex { .. }) => Ok(()),
         }
     }
 
-    async fn create_index(&self, index: &Index) -> Result<(), Failure> {
-        let collection = self.database().collection::<Document>(&index.on);
-        collection.create_index(index.model()).await?;
+    async fn replace(&self, index: &Index, replaced: &[IndexModel]) -> Result<(), Failure> {
+        for old in replaced {
+            let name = name_of(old);
+            self.patiently(|| self.drop_index(&index.on, &name)).await?;
+        }
+        let model = index.model();
+        self.patiently(|| self.create_index(&index.on, &model))
+            .await
+    }
+
+    /// Builds indexes as they were; one that is still there stays as it is.
+    async fn restore(&self, collection: &str, replaced: &[IndexModel]) {
+        for old in replaced {
+            let built = self.patiently(|| self.create_index(collection, old)).await;
+            if let Err(failure) = built {
+                let index = name_of(old);
+                tracing::warn!(collection, index, %failure, "an index that was to be replaced may be gone");
+            }
+        }
+    }
+
+    /// Does a part of a step again and again while it fails in a way that passes, such as an election.
+    ///
+    /// The time that it may take is that of the server, since an index takes as long as its documents are many; the
+    /// time for which it may fail is that of any operation.
+    async fn patiently<F>(&self, part: impl Fn() -> F) -> Result<(), Failure>
+    where
+        F: Future<Output = Result<(), Failure>>,
+    {
+        let mut failing = Patience::new(self.deadline(), OUTAGE_PAUSE);
+        loop {
+            let began = Instant::now();
+            let Err(failure) = part().await else {
+                return Ok(());
+            };
+            // The driver itself waits for a primary once or twice; what took longer was at work until then.
+            if began.elapsed() > self.deadline() * 3 {
+                failing = Patience::new(self.deadline(), OUTAGE_PAUSE);
+            }
+            failing.pause_after(failure).await?;
+        }
+    }
+
+    async fn create_collection(&self, collection: &str) -> Result<(), Failure> {
+        match self.database().create_collection(collection).await {
+            Err(error) if code(&error) != Some(NAMESPACE_EXISTS) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn create_index(&self, collection: &str, index: &IndexModel) -> Result<(), Failure> {
+        let collection = self.database().collection::<Document>(collection);
+        collection.create_index(index.clone()).await?;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use mongodb::bson::{Uuid, doc};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::{
     MongoStore, OpenError,
@@ -20,19 +20,27 @@ pub(crate) struct Lock<'a> {
 
 impl MongoStore {
     /// Takes the lock, as soon as nobody else holds it.
-    pub(crate) async fn lock_layout(&self) -> Result<Lock<'_>, OpenError> {
+    ///
+    /// `on_wait` gets a line at once and every few seconds while somebody does.
+    pub(crate) async fn lock_layout(
+        &self,
+        mut on_wait: impl FnMut(&str),
+    ) -> Result<Lock<'_>, OpenError> {
         let lock = Lock {
             store: self,
             owner: Uuid::new(),
         };
-        let mut told = false;
+        let began = Instant::now();
+        let mut tell_at = began;
         while !lock.take().await.map_err(|failure| self.failed(failure))? {
-            if !told {
-                tracing::info!(
-                    database = self.database().name(),
-                    "another node migrates the database; waiting for it"
-                );
-                told = true;
+            let now = Instant::now();
+            if now >= tell_at {
+                tell_at = now + TOLD_EVERY;
+                on_wait(&format!(
+                    "waiting for another node that migrates {} ({} s)",
+                    self.place(),
+                    began.elapsed().as_secs()
+                ));
             }
             sleep(LOOK_AGAIN).await;
         }
@@ -41,25 +49,33 @@ impl MongoStore {
 }
 
 impl Lock<'_> {
-    /// Does `work` while it renews the lock.
+    /// Does `work` while it renews the lock; stops it when another node has taken the lock.
     pub(crate) async fn during<T>(
         &self,
         work: impl Future<Output = Result<T, OpenError>>,
     ) -> Result<T, OpenError> {
-        let renewed = async {
-            let mut ticks = interval(RENEWED_EVERY);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
+        tokio::select! {
+            done = work => done,
+            () = self.renewed() => Err(OpenError::LockLost {
+                database: self.store.database().name().to_owned(),
+            }),
+        }
+    }
+
+    /// Renews it for as long as it is ours.
+    async fn renewed(&self) {
+        let mut ticks = interval(RENEWED_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match self.take().await {
+                Ok(true) => {}
+                Ok(false) => return,
                 // A failure is not the end: the lock holds for a while, and steps can be done twice.
-                if let Err(failure) = self.take().await {
+                Err(failure) => {
                     tracing::warn!(%failure, "the lock of the migrations could not be renewed");
                 }
             }
-        };
-        tokio::select! {
-            done = work => done,
-            () = renewed => std::future::pending().await,
         }
     }
 
@@ -108,4 +124,5 @@ impl Lock<'_> {
 const LOCK: &str = "lock";
 const HELD_FOR: Duration = Duration::from_secs(30);
 const RENEWED_EVERY: Duration = Duration::from_secs(5);
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);

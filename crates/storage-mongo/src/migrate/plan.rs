@@ -125,6 +125,16 @@ impl Layout {
         }
     }
 
+    /// The indexes that must go for this action.
+    pub(crate) fn replaced(&self, change: &Change, action: &Action) -> Vec<IndexModel> {
+        let Action::ReplaceIndex { dropped, .. } = action else {
+            return Vec::new();
+        };
+        let there = self.0.get(change.collection());
+        let goes = |found: &&IndexModel| dropped.contains(&name_of(found));
+        there.into_iter().flatten().filter(goes).cloned().collect()
+    }
+
     /// Takes an action as done.
     pub(crate) fn expect(&mut self, change: &Change, action: &Action) {
         let there = self.0.entry(change.collection().to_owned()).or_default();
@@ -151,7 +161,7 @@ impl Change {
     }
 }
 
-fn name_of(index: &IndexModel) -> String {
+pub(crate) fn name_of(index: &IndexModel) -> String {
     index
         .options
         .as_ref()

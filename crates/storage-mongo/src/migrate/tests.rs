@@ -80,7 +80,7 @@ async fn a_plan_says_what_will_be_done_and_does_nothing() {
     );
     let collections = store.database().list_collection_names().await.unwrap();
     assert_eq!(collections, Vec::<String>::new());
-    assert_eq!(store.migrate_to(&[SMALL]).await.unwrap(), plan);
+    assert_eq!(store.migrate_to(&[SMALL], |_line| {}).await.unwrap(), plan);
     assert_eq!(
         index_names(&store).await,
         ["_id_", "thing_age", "thing_name"]
@@ -93,7 +93,7 @@ async fn of_several_nodes_at_once_each_step_is_done_by_one() {
     let mut racing = JoinSet::new();
     for _ in 0..4 {
         let store = open(&guard.0).await;
-        racing.spawn(async move { store.migrate_to(&[SMALL]).await.unwrap().len() });
+        racing.spawn(async move { store.migrate_to(&[SMALL], |_line| {}).await.unwrap().len() });
     }
     let mut done = racing.join_all().await;
     done.sort_unstable();
@@ -103,7 +103,7 @@ async fn of_several_nodes_at_once_each_step_is_done_by_one() {
 #[tokio::test]
 async fn an_edited_migration_is_refused() {
     let (store, _guard) = empty().await;
-    store.migrate_to(&[SMALL]).await.unwrap();
+    store.migrate_to(&[SMALL], |_line| {}).await.unwrap();
     let edited = SMALL.json.replace("thing_age", "thing_years");
     let edited = Source {
         json: Box::leak(edited.into_boxed_str()),
@@ -111,7 +111,7 @@ async fn an_edited_migration_is_refused() {
     };
     for error in [
         store.plan_of(&[edited]).await.unwrap_err(),
-        store.migrate_to(&[edited]).await.unwrap_err(),
+        store.migrate_to(&[edited], |_line| {}).await.unwrap_err(),
     ] {
         assert!(
             matches!(error, OpenError::MigrationChanged { .. }),
@@ -124,7 +124,7 @@ async fn an_edited_migration_is_refused() {
         json: Box::leak(windows.into_boxed_str()),
         ..SMALL
     };
-    assert_eq!(store.migrate_to(&[windows]).await.unwrap(), []);
+    assert_eq!(store.migrate_to(&[windows], |_line| {}).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -135,20 +135,23 @@ async fn a_newer_release_is_worked_beside_if_it_only_added() {
         name: "0002_more",
         json: r#"{"about": "", "expands": true, "steps": [{"create_collection": "skein_more"}]}"#,
     };
-    store.migrate_to(&[SMALL, adds]).await.unwrap();
-    assert_eq!(store.migrate_to(&[SMALL]).await.unwrap(), []);
+    store.migrate_to(&[SMALL, adds], |_line| {}).await.unwrap();
+    assert_eq!(store.migrate_to(&[SMALL], |_line| {}).await.unwrap(), []);
     let takes = Source {
         number: 3,
         name: "0003_less",
         json: r#"{"about": "", "expands": false, "steps": [{"drop_index": {"on": "skein_things", "name": "thing_age"}}]}"#,
     };
-    let done = store.migrate_to(&[SMALL, adds, takes]).await.unwrap();
+    let done = store
+        .migrate_to(&[SMALL, adds, takes], |_line| {})
+        .await
+        .unwrap();
     assert_eq!(
         lines(&done),
         ["0003_less: drop the index thing_age of skein_things"]
     );
     assert_eq!(index_names(&store).await, ["_id_", "thing_name"]);
-    let error = store.migrate_to(&[SMALL]).await.unwrap_err();
+    let error = store.migrate_to(&[SMALL], |_line| {}).await.unwrap_err();
     assert!(matches!(&error, OpenError::NewerRelease { name, .. } if name == "0003_less"));
 }
 
@@ -163,7 +166,7 @@ async fn what_a_dead_node_left_in_the_middle_is_completed() {
         .create_collection("skein_things")
         .await
         .unwrap();
-    let done = store.migrate_to(&[SMALL]).await.unwrap();
+    let done = store.migrate_to(&[SMALL], |_line| {}).await.unwrap();
     assert_eq!(
         lines(&done),
         [
@@ -171,23 +174,95 @@ async fn what_a_dead_node_left_in_the_middle_is_completed() {
             "0001_small: build the index thing_age of skein_things",
         ]
     );
-    assert_eq!(store.migrate_to(&[SMALL]).await.unwrap(), []);
+    assert_eq!(store.migrate_to(&[SMALL], |_line| {}).await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn a_lock_that_is_held_is_waited_for() {
     let (store, guard) = empty().await;
-    let lock = store.lock_layout().await.unwrap();
+    let lock = store.lock_layout(|_line| {}).await.unwrap();
     let other = open(&guard.0).await;
     let small = [SMALL];
-    let migrating = other.migrate_to(&small);
+    let (told, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    let migrating = other.migrate_to(&small, move |line| told.send(line.to_owned()).unwrap());
     tokio::pin!(migrating);
     tokio::select! {
         done = &mut migrating => panic!("{done:?}"),
-        () = tokio::time::sleep(std::time::Duration::from_millis(700)) => {}
+        line = lines.recv() => {
+            let line = line.unwrap();
+            assert!(line.contains("another node") && line.contains(&other.place()), "{line}");
+        }
     }
     lock.release().await.unwrap();
     assert_eq!(migrating.await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_migration_stops_when_another_node_has_its_lock() {
+    let (store, guard) = empty().await;
+    let lock = store.lock_layout(|_line| {}).await.unwrap();
+    // It stood still, and its lock lapsed.
+    let lapsed = doc! {"$set": {"expires_at": DateTime::from_millis(1)}};
+    let records = store.migrations();
+    records
+        .update_one(doc! {"_id": "lock"}, lapsed)
+        .await
+        .unwrap();
+    let other = open(&guard.0).await;
+    let others = other.lock_layout(|line| panic!("{line}")).await.unwrap();
+    let stopped = lock.during(std::future::pending::<Result<(), _>>()).await;
+    assert!(
+        matches!(stopped, Err(OpenError::LockLost { .. })),
+        "{stopped:?}"
+    );
+    lock.release().await.unwrap();
+    assert!(others.during(async { Ok(()) }).await.is_ok());
+    let lock = records.find_one(doc! {"_id": "lock"}).await.unwrap();
+    assert!(lock.is_some());
+}
+
+#[tokio::test]
+async fn an_index_that_cannot_be_replaced_stays_as_it_was() {
+    let (store, _guard) = empty().await;
+    let twins = [doc! {"name": "one"}, doc! {"name": "one"}];
+    things(&store).insert_many(&twins).await.unwrap();
+    for (keys, options) in [
+        // By its keys, and by its name.
+        (
+            doc! {"name": 1},
+            IndexOptions::builder().name("plain".to_owned()).build(),
+        ),
+        (
+            doc! {"other": -1},
+            IndexOptions::builder()
+                .name("thing_name".to_owned())
+                .sparse(true)
+                .build(),
+        ),
+    ] {
+        let index = IndexModel::builder().keys(keys).options(options).build();
+        things(&store).create_index(index).await.unwrap();
+    }
+    let before = described(&store).await;
+    assert_eq!(before.len(), 3);
+    let error = store.migrate_to(&[SMALL], |_line| {}).await.unwrap_err();
+    let line = error.to_string();
+    assert!(line.contains("replace plain and thing_name"), "{line}");
+    assert_eq!(described(&store).await, before);
+}
+
+/// All indexes as the server describes them, by their names.
+async fn described(store: &MongoStore) -> std::collections::BTreeMap<String, Document> {
+    let command = doc! {"listIndexes": "skein_things"};
+    let answer = store.database().run_command(command).await.unwrap();
+    let found = answer.get_document("cursor").unwrap();
+    let found = found.get_array("firstBatch").unwrap().iter();
+    found
+        .map(|index| {
+            let index = index.as_document().unwrap().clone();
+            (index.get_str("name").unwrap().to_owned(), index)
+        })
+        .collect()
 }
 
 /// What is done with this index in place, and the names of the indexes afterwards.
@@ -196,7 +271,7 @@ async fn with(keys: Document, options: IndexOptions) -> (Vec<String>, Vec<String
     let index = IndexModel::builder().keys(keys).options(options).build();
     things(&store).create_index(index).await.unwrap();
     let plan = store.plan_of(&[SMALL]).await.unwrap();
-    let done = store.migrate_to(&[SMALL]).await.unwrap();
+    let done = store.migrate_to(&[SMALL], |_line| {}).await.unwrap();
     assert_eq!(done, plan);
     let done = done.iter().map(|step| step.action.to_string());
     (done.collect(), index_names(&store).await)
@@ -259,7 +334,7 @@ async fn a_step_that_fails_is_one_line_and_is_not_recorded() {
     let twins = [doc! {"name": "secret name"}, doc! {"name": "secret name"}];
     things(&store).insert_many(&twins).await.unwrap();
     for _ in 0..2 {
-        let error = store.migrate_to(&[SMALL]).await.unwrap_err();
+        let error = store.migrate_to(&[SMALL], |_line| {}).await.unwrap_err();
         let line = error.to_string();
         assert!(
             line.contains("0001_small")
@@ -276,5 +351,8 @@ async fn a_step_that_fails_is_one_line_and_is_not_recorded() {
     );
     assert_eq!(things(&store).count_documents(doc! {}).await.unwrap(), 2);
     things(&store).delete_one(doc! {}).await.unwrap();
-    assert_eq!(store.migrate_to(&[SMALL]).await.unwrap().len(), 2);
+    assert_eq!(
+        store.migrate_to(&[SMALL], |_line| {}).await.unwrap().len(),
+        2
+    );
 }

@@ -158,3 +158,13 @@ async fn the_database_is_that_of_the_uri_or_the_configured_or_skein() {
         OpenError::BadName { .. }
     ));
 }
+
+#[tokio::test]
+async fn a_database_of_mongodb_itself_is_refused() {
+    for name in ["admin", "config", "local", "Admin"] {
+        let uri = mongo_fixture::shared().uri_for(name);
+        let error = refused(config(&uri)).await;
+        assert!(matches!(error, OpenError::BadName { .. }), "{error}");
+        assert!(error.to_string().contains("MongoDB's own"), "{error}");
+    }
+}

@@ -183,6 +183,27 @@ async fn past_the_deadline_the_store_is_unavailable() {
     assert!(store.find_leg(open.leg).await.unwrap().is_some());
 }
 
+#[tokio::test]
+async fn a_migration_goes_on_after_an_outage() {
+    let database = mongo_fixture::fresh_database_name();
+    let proxy = Proxy::to(mongo_fixture::shared().primary_port().await.unwrap()).await;
+    let store = MongoStore::connect(Config::new(proxy.uri_for(&database)), |line| {
+        panic!("{line}")
+    })
+    .await
+    .unwrap();
+    for loss in [Loss::Request, Loss::Answer] {
+        // More often than the driver itself would repeat it.
+        for _ in 0..2 {
+            proxy.spoil(&["createIndexes", "message_alias"], loss);
+            proxy.spoil(&["create", "skein_settings"], loss);
+        }
+    }
+    assert!(!store.migrate().await.unwrap().is_empty());
+    assert!(proxy.is_done());
+    assert_eq!(store.plan().await.unwrap(), []);
+}
+
 /// Changes the document `place` in a transaction that never ends by itself.
 async fn holding(store: &MongoStore, place: &Collection<Document>) -> Result<(), Failure> {
     store
