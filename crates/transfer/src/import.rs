@@ -234,7 +234,14 @@ async fn stage(
         ended.map_err(&temporary)?;
         if last.is_none() {
             let text = format!("{}: it is empty", input.name);
-            out.log.find(None, Verdict::LeftOut, text);
+            // An export has two lines at least.
+            let verdict = match kind {
+                Kind::Skein => Verdict::Faulty,
+                Kind::WebChat | Kind::Assistants | Kind::AssistantsExport | Kind::AiChatbot => {
+                    Verdict::LeftOut
+                }
+            };
+            out.log.find(None, verdict, text);
         }
     }
     let count = stage.count();

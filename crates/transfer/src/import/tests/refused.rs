@@ -229,7 +229,6 @@ async fn a_source_without_any_record_is_told_and_not_clean() {
     for (kind, file, text) in [
         (Kind::WebChat, "conversations.json", "[]"),
         (Kind::AiChatbot, "User.csv", "id,email,password\n"),
-        (Kind::Skein, "skein.jsonl", ""),
     ] {
         let (_dir, source) = folder(&[(file, text)]);
         let (report, told) = run(kind, &source, &fresh.target, &Options::default()).await;
@@ -238,4 +237,9 @@ async fn a_source_without_any_record_is_told_and_not_clean() {
         assert!(report.to_string().starts_with("nothing to import: "));
         assert_eq!(told, [format!("left out: {file}: it is empty")]);
     }
+    // An export that is empty was cut off.
+    let (_dir, source) = folder(&[("skein.jsonl", "")]);
+    let (report, told) = run(Kind::Skein, &source, &fresh.target, &Options::default()).await;
+    assert!(matches!(report, Err(ImportError::Faulty { .. })));
+    assert_eq!(told, ["faulty: skein.jsonl: it is empty"]);
 }
