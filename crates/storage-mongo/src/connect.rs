@@ -1,10 +1,14 @@
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use mongodb::{
     Client, Database,
     bson::{Document, doc},
     error::{Error, ErrorKind},
-    options::{ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, ServerAddress},
+    event::{EventHandler, sdam::SdamEvent},
+    options::{ClientOptions, ReadConcern, ReadPreference, SelectionCriteria},
 };
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
@@ -29,7 +33,7 @@ impl MongoStore {
         let name = database_name(&options, &config)?;
         let wanted_set = options.repl_set_name.clone();
         let has_user = options.credential.is_some();
-        let address = options.hosts.first().cloned();
+        let probe = probe(&options);
         let mut lease_options = options.clone();
         lease_options.max_pool_size = Some(LEASE_CONNECTIONS);
         let connected = |options| {
@@ -41,7 +45,7 @@ impl MongoStore {
         let database = client.database(&name);
         let lease_database = connected(lease_options)?.database(&name);
         let seen = waiting
-            .for_primary(&database, wanted_set.as_deref(), address.as_ref())
+            .for_primary(&database, wanted_set.as_deref(), probe.as_ref())
             .await?;
         if !is_set(&seen) {
             return Err(OpenError::Standalone {
@@ -139,11 +143,11 @@ impl<F: FnMut(&str)> Waiting<F> {
         &mut self,
         database: &Database,
         wanted_set: Option<&str>,
-        address: Option<&ServerAddress>,
+        probe: Option<&ClientOptions>,
     ) -> Result<Document, OpenError> {
         let mut seen = String::from("nothing answers");
         loop {
-            let asked = self.ask(database, wanted_set, address, &mut seen).await?;
+            let asked = self.ask(database, wanted_set, probe, &mut seen).await?;
             match asked {
                 Ok(answer) => return Ok(answer),
                 Err(error) if matches!(&*error.kind, ErrorKind::Authentication { .. }) => {
@@ -167,7 +171,7 @@ impl<F: FnMut(&str)> Waiting<F> {
         &mut self,
         database: &Database,
         wanted_set: Option<&str>,
-        address: Option<&ServerAddress>,
+        probe: Option<&ClientOptions>,
         seen: &mut String,
     ) -> Result<Result<Document, Error>, OpenError> {
         let asked = async { database.run_command(doc! { "hello": 1 }).await };
@@ -180,8 +184,8 @@ impl<F: FnMut(&str)> Waiting<F> {
                 answer = &mut asked => return Ok(answer),
                 _ = ticks.tick() => {}
             }
-            if let Some(address) = address {
-                *seen = self.look_at(address, wanted_set).await?;
+            if let Some(probe) = probe {
+                *seen = self.look_at(probe.clone(), wanted_set).await?;
             }
             self.tell(seen);
             self.check_time(seen)?;
@@ -191,16 +195,26 @@ impl<F: FnMut(&str)> Waiting<F> {
     /// Asks one member alone what it is, as a connection to the whole set does not tell why it sees no primary.
     async fn look_at(
         &self,
-        address: &ServerAddress,
+        mut options: ClientOptions,
         wanted_set: Option<&str>,
     ) -> Result<String, OpenError> {
-        let options = ClientOptions::builder()
-            .hosts(vec![address.clone()])
-            .direct_connection(true)
-            .server_selection_timeout(Duration::from_millis(500))
-            .build();
+        // The driver's own answer would be that it found no server.
+        let cause = Arc::new(Mutex::new(None));
+        let heard = Arc::clone(&cause);
+        options.sdam_event_handler = Some(EventHandler::callback(move |event| {
+            if let SdamEvent::ServerHeartbeatFailed(failed) = event {
+                *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed.failure);
+            }
+        }));
+        let unseen = || {
+            let cause = cause.lock().unwrap_or_else(PoisonError::into_inner).take();
+            cause.map_or_else(
+                || "nothing answers".to_owned(),
+                |error: Error| format!("cannot connect: {}", reason(&error)),
+            )
+        };
         let Ok(client) = Client::with_options(options) else {
-            return Ok("nothing answers".to_owned());
+            return Ok(unseen());
         };
         let database = client.database("admin");
         let asked = timeout(
@@ -208,7 +222,7 @@ impl<F: FnMut(&str)> Waiting<F> {
             database.run_command(doc! { "hello": 1 }),
         );
         let Ok(Ok(answer)) = asked.await else {
-            return Ok("nothing answers".to_owned());
+            return Ok(unseen());
         };
         let found = answer.get_str("setName").unwrap_or_default();
         if answer.get_bool("isreplicaset").unwrap_or_default() {
@@ -255,6 +269,17 @@ impl<F: FnMut(&str)> Waiting<F> {
         sleep(Duration::from_millis(500)).await;
         Ok(())
     }
+}
+
+/// How to reach one member alone, without a user: `hello` needs none.
+fn probe(options: &ClientOptions) -> Option<ClientOptions> {
+    let mut probe = ClientOptions::builder()
+        .hosts(vec![options.hosts.first()?.clone()])
+        .direct_connection(true)
+        .server_selection_timeout(Duration::from_millis(500))
+        .build();
+    probe.tls.clone_from(&options.tls);
+    Some(probe)
 }
 
 /// Whether a server's answer to `hello` is that of a replica set's member or of a router.
@@ -331,6 +356,9 @@ pub(crate) fn reason(error: &Error) -> String {
     | ErrorKind::DnsResolve { message, .. } = &*error.kind
     {
         return message.trim_end_matches('.').to_owned();
+    }
+    if let ErrorKind::Io(error) = &*error.kind {
+        return error.to_string();
     }
     error.kind.to_string()
 }
