@@ -1,7 +1,7 @@
 use mongodb::{
     IndexModel,
     bson::{Bson, Document, doc},
-    options::IndexOptions,
+    options::{Collation, IndexOptions},
 };
 use serde::Deserialize;
 
@@ -47,6 +47,8 @@ impl Index {
             .name(self.name.clone())
             .unique(self.unique.then_some(true))
             .partial_filter_expression(self.only.as_ref().map(Only::filter))
+            // A collection that somebody made with a collation would otherwise take two names for one.
+            .collation(self.unique.then(simple))
             .build();
         IndexModel::builder()
             .keys(self.key_pattern())
@@ -66,7 +68,10 @@ impl Index {
             && !options.sparse.unwrap_or_default()
             && !options.hidden.unwrap_or_default()
             && options.expire_after.is_none()
-            && options.collation.is_none();
+            && options
+                .collation
+                .as_ref()
+                .is_none_or(|collation| collation.locale == simple().locale);
         match (same_keys, same_name) {
             (true, _) if same_meaning => Likeness::Serves,
             (false, false) => Likeness::Other,
@@ -89,6 +94,11 @@ impl Only {
             Self::IsTrue(field) => doc! {field: true},
         }
     }
+}
+
+/// The comparison of bytes; the server does not list it, as it is what an index has by itself.
+fn simple() -> Collation {
+    Collation::builder().locale("simple").build()
 }
 
 /// Keys as they can be compared: a shell writes directions as floats, others as integers of either length.

@@ -356,3 +356,24 @@ async fn a_step_that_fails_is_one_line_and_is_not_recorded() {
         2
     );
 }
+
+#[tokio::test]
+async fn a_unique_index_tells_apart_what_the_collation_of_a_collection_does_not() {
+    let (store, _guard) = empty().await;
+    let blind = mongodb::options::Collation::builder()
+        .locale("en")
+        .strength(mongodb::options::CollationStrength::Primary)
+        .build();
+    let made = store.database().create_collection("skein_things");
+    made.collation(blind).await.unwrap();
+    store.migrate_to(&[SMALL], |_line| {}).await.unwrap();
+    let names = [doc! {"name": "a"}, doc! {"name": "A"}];
+    things(&store).insert_many(&names).await.unwrap();
+    // As it is listed, it is the wanted one.
+    store.migrations().delete_many(doc! {}).await.unwrap();
+    let again = store.plan_of(&[SMALL]).await.unwrap();
+    assert!(
+        !lines(&again).iter().any(|line| line.contains("thing_name")),
+        "{again:?}"
+    );
+}
