@@ -48,7 +48,7 @@ pub struct Application {
     engine: Engine,
     ready: Ready,
     drain: Duration,
-    place: String,
+    stores: Stores,
     keeping: TaskTracker,
     stop_keeping: CancellationToken,
     // Dropped last, in this order: the lanes' tasks are over by then, and the demo model has no clients left.
@@ -122,7 +122,12 @@ impl Application {
             );
         }
         let keys = token_keys(config.tokens, stores.secrets.as_ref()).await?;
-        let accounts = Accounts::new(stores.users, keys, Arc::clone(&clock), Arc::new(RandomIds));
+        let accounts = Accounts::new(
+            Arc::clone(&stores.users),
+            keys,
+            Arc::clone(&clock),
+            Arc::new(RandomIds),
+        );
         let ready = Ready::default();
         let state = web::Data::new(State {
             engine: engine.clone(),
@@ -136,39 +141,17 @@ impl Application {
             ready: ready.clone(),
         });
         let (listener, door) = listen(config.bind)?;
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(state.clone())
-                .wrap(middleware::from_fn(edge::wrap))
-                // Outside of the one above: an error's body is made there, and other origins may read errors too.
-                .wrap(middleware::from_fn(edge::cross_origin))
-                .wrap(middleware::NormalizePath::new(
-                    middleware::TrailingSlash::MergeOnly,
-                ))
-                .configure(routes::configure)
-        })
-        // Nagle's algorithm would hold small frames back for 40 ms.
-        .tcp_nodelay(true)
-        .client_request_timeout(Duration::from_secs(10))
-        .keep_alive(Duration::from_secs(75))
-        .shutdown_timeout(LAST_BYTES_S)
-        .disable_signals()
-        .listen(listener)
-        .context("the listening socket cannot be used")?;
-        let address = server
-            .addrs()
-            .first()
-            .copied()
-            .context("the server has no address")?;
+        let address = listener.local_addr().context("the server has no address")?;
+        let server = http(state, listener)?;
         ready.set(true);
         Ok(Self {
-            server: server.run(),
+            server,
             door,
             address,
             engine,
             ready,
             drain: config.drain,
-            place: stores.place,
+            stores,
             keeping,
             stop_keeping,
             _lanes: lanes,
@@ -183,7 +166,7 @@ impl Application {
 
     /// Where its data are, for people.
     pub fn place(&self) -> &str {
-        &self.place
+        &self.stores.place
     }
 
     /// The engine.
@@ -210,10 +193,35 @@ impl Application {
         if timeout(KEEPING_WAIT, self.keeping.wait()).await.is_err() {
             tracing::warn!("house-keeping did not end in time");
         }
+        self.stores.close().await;
         served
             .context("the server's task ended early")?
             .context("the server failed")
     }
+}
+
+/// The server on this socket.
+fn http(state: web::Data<State>, listener: TcpListener) -> anyhow::Result<actix_web::dev::Server> {
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .wrap(middleware::from_fn(edge::wrap))
+            // Outside of the one above: an error's body is made there, and other origins may read errors too.
+            .wrap(middleware::from_fn(edge::cross_origin))
+            .wrap(middleware::NormalizePath::new(
+                middleware::TrailingSlash::MergeOnly,
+            ))
+            .configure(routes::configure)
+    })
+    // Nagle's algorithm would hold small frames back for 40 ms.
+    .tcp_nodelay(true)
+    .client_request_timeout(Duration::from_secs(10))
+    .keep_alive(Duration::from_secs(75))
+    .shutdown_timeout(LAST_BYTES_S)
+    .disable_signals()
+    .listen(listener)
+    .context("the listening socket cannot be used")?;
+    Ok(server.run())
 }
 
 /// What the engine calls, of this store.

@@ -69,7 +69,7 @@ impl Stores {
             Storage::Mongo(config) => {
                 let store = connect(config, &mut tell).await?;
                 let place = store.place();
-                match store.migrate().await?.len() {
+                match store.migrate_telling(&mut tell).await?.len() {
                     0 => {}
                     steps => tell(&format!(
                         "brought the layout of {place} up to date in {steps} steps"
@@ -111,7 +111,10 @@ impl Stores {
                     "the layout of {place} is not up to date; run `skein migrate` first"
                 );
                 let signals = store.signals();
-                Ok(Some(Self::of(store, signals, place)))
+                Ok(Some(Self {
+                    mongo: Some(store.clone()),
+                    ..Self::of(store, signals, place)
+                }))
             }
         }
     }
@@ -120,6 +123,13 @@ impl Stores {
     pub async fn keep(&self, stop: CancellationToken) {
         if let Some(store) = &self.mongo {
             store.keep(stop).await;
+        }
+    }
+
+    /// Leaves nothing open behind: a transaction that a process left would keep what it wrote locked for up to a minute.
+    pub async fn close(&self) {
+        if let Some(store) = &self.mongo {
+            store.close().await;
         }
     }
 

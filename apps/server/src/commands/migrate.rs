@@ -15,17 +15,18 @@ pub async fn migrate(source: &Source, dry_run: bool) -> anyhow::Result<()> {
     let steps = if dry_run {
         store.plan().await?
     } else {
-        store.migrate().await?
+        store.migrate_telling(tell).await?
     };
+    let place = store.place();
+    store.close().await;
     if steps.is_empty() {
-        return say(&format!("{}: the layout is up to date.\n", store.place()));
+        return say(&format!("{place}: the layout is up to date.\n"));
     }
     for step in &steps {
         say(&format!("{step}\n"))?;
     }
     say(&format!(
-        "{}: {} {}.\n",
-        store.place(),
+        "{place}: {} {}.\n",
         steps.len(),
         if dry_run {
             "steps would be taken; nothing was changed"

@@ -45,6 +45,12 @@ pub async fn import(settings: &Source, importing: Importing) -> anyhow::Result<b
     } else {
         Stores::open(storage, tell).await?
     };
+    let imported = import_into(&stores, kind, importing).await;
+    stores.close().await;
+    imported
+}
+
+async fn import_into(stores: &Stores, kind: Kind, importing: Importing) -> anyhow::Result<bool> {
     let source = source_of(&importing.source).await?;
     let options = Options {
         dry_run: importing.dry_run,
@@ -55,7 +61,7 @@ pub async fn import(settings: &Source, importing: Importing) -> anyhow::Result<b
         Event::Found(finding) => tell(&finding.to_string()),
         Event::Progress(progress) => tell(&progress.to_string()),
     };
-    let target = target(&stores);
+    let target = target(stores);
     let report = transfer::import(kind, &source, &target, &options, &mut on_event).await?;
     say(&report.to_string())?;
     Ok(report.is_clean())
@@ -68,7 +74,13 @@ pub async fn export(settings: &Source, user: Option<String>, file: &Path) -> any
             "there is nothing to export: the settings name a store that is not there yet"
         );
     };
-    let target = target(&stores);
+    let exported = export_from(&stores, user, file).await;
+    stores.close().await;
+    exported
+}
+
+async fn export_from(stores: &Stores, user: Option<String>, file: &Path) -> anyhow::Result<()> {
+    let target = target(stores);
     let scope = user.map_or(Scope::All, Scope::One);
     let counts = if file == Path::new("-") {
         transfer::export(&target, &scope, BufWriter::new(io::stdout())).await?
