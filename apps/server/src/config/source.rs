@@ -3,7 +3,15 @@ use std::{cmp::Reverse, collections::BTreeMap, path::Path};
 use super::settings::SETTINGS;
 
 /// Settings of this project's tests, which may stand in the environment of a developer.
-const OF_THE_TESTS: [&str; 3] = ["SKEIN_BIN", "SKEIN_CHROMIUM", "SKEIN_CONSOLE_PNG"];
+const OF_THE_TESTS: [&str; 7] = [
+    "SKEIN_BIN",
+    "SKEIN_CHROMIUM",
+    "SKEIN_CONSOLE_PNG",
+    "SKEIN_CRASH_SEED",
+    "SKEIN_MONGOD",
+    "SKEIN_TEST_MONGODB_URI",
+    "SKEIN_TEST_STORE",
+];
 
 /// Names and values, before they are read: the environment, below it `./.env`, below that `./skein.toml`.
 #[derive(Debug, Clone, Default)]
