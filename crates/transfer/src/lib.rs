@@ -1,6 +1,6 @@
 //! Brings conversations in from other backends and moves Skein's own between stores.
 //!
-//! [`import`] reads a source of one [`Kind`] and puts what it finds into a [`Target`]; [`export`] writes a target as JSON
+//! [`import()`] reads a source of one [`Kind`] and puts what it finds into a [`Target`]; [`export()`] writes a target as JSON
 //! lines, which `import` reads back as [`Kind::Skein`]. Stores are reached by the ports of `records` and `chat-core` alone,
 //! and a foreign database by [`records::RawCollections`]: no driver is named here. Nothing is printed: findings and
 //! progress go to a callback, sums into a [`Report`]. What each kind reads and makes is told in `docs/import.md`.
