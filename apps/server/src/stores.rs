@@ -75,11 +75,7 @@ impl Stores {
                         "brought the layout of {place} up to date in {steps} steps"
                     )),
                 }
-                let signals = store.signals();
-                Ok(Self {
-                    mongo: Some(store.clone()),
-                    ..Self::of(store, signals, place)
-                })
+                Ok(Self::of_mongo(store))
             }
         }
     }
@@ -110,11 +106,7 @@ impl Stores {
                     plan.is_empty(),
                     "the layout of {place} is not up to date; run `skein migrate` first"
                 );
-                let signals = store.signals();
-                Ok(Some(Self {
-                    mongo: Some(store.clone()),
-                    ..Self::of(store, signals, place)
-                }))
+                Ok(Some(Self::of_mongo(store)))
             }
         }
     }
@@ -130,6 +122,14 @@ impl Stores {
     pub async fn close(&self) {
         if let Some(store) = &self.mongo {
             store.close().await;
+        }
+    }
+
+    fn of_mongo(store: MongoStore) -> Self {
+        let (signals, place) = (store.signals(), store.place());
+        Self {
+            mongo: Some(store.clone()),
+            ..Self::of(store, signals, place)
         }
     }
 
