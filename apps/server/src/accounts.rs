@@ -7,7 +7,7 @@ use chat_core::{
     id::UserId,
     ports::{Clock, IdSource, StoreError},
 };
-use records::{NewUser, User, UserKind, UserRefusal, Users};
+use records::{NewUser, User, UserKind, UserRefusal, Users, email_key};
 
 /// How often a guest is given another name when the first is taken.
 const ATTEMPTS: u32 = 8;
@@ -81,16 +81,18 @@ impl Accounts {
             } else {
                 self.ids.random().as_fields().0
             };
+            let email = guest_email(now_ms, salt);
             let user = NewUser {
                 id: UserId::new(self.ids.random()),
-                email: guest_email(now_ms, salt),
+                email_key: email_key(&email),
+                email,
                 kind: UserKind::Guest,
                 password: None,
                 at_ms: now_ms,
             };
             match self.users.insert_user(user).await? {
                 Ok(user) => return Ok(user),
-                Err(UserRefusal::EmailTaken) => {}
+                Err(UserRefusal::EmailTaken | UserRefusal::NotAGuest) => {}
             }
         }
         Err(NoGuest::NamesTaken)

@@ -142,6 +142,9 @@ impl Models {
             encoding: limits.encoding.as_str().to_owned(),
             system: self.system.clone(),
             tools: Vec::new(),
+            consent: Vec::new(),
+            artifact_model: None,
+            title_model: None,
             max_steps: MAX_STEPS,
         })
     }

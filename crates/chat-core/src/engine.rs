@@ -620,7 +620,7 @@ impl Shared {
             .collect()
     }
 
-    async fn run_tool(&self, context: &ToolCallContext, call: &Call) -> ToolResult {
+    async fn run_tool(&self, context: &ToolCallContext<'_>, call: &Call) -> ToolResult {
         match self.tools.get(&call.name) {
             Some(tool) => tool.run(context, &call.arguments).await,
             None => ToolResult::Error {

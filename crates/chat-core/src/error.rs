@@ -25,6 +25,15 @@ pub enum EngineError {
     /// The conversation has an active run, and the command does not replace it.
     #[error("the conversation has an active run")]
     Busy,
+    /// The caller sent as many messages as they may for now.
+    #[error("the caller has sent as many messages as they may for now")]
+    QuotaSpent,
+    /// No call of this id waits for an answer in that message.
+    #[error("no call of this id waits for an answer in that message")]
+    NothingWaits,
+    /// Another call of the same answer waits as well; all are answered at once.
+    #[error("another call of the same answer still waits; all are answered at once")]
+    StillWaits,
     /// The new message does not fit the model's window.
     #[error("the message is too long for the model: {needed} tokens, {allowed} are accepted")]
     TooLong {

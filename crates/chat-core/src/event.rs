@@ -61,10 +61,29 @@ pub enum FinishReason {
 pub struct CallAnswer {
     /// The ordinal of the call in the answer message.
     pub call: u32,
-    /// The ordinal that the output takes.
-    pub part: u32,
+    /// The call's own id, since the call itself stands in an earlier leg.
+    pub call_id: String,
     /// What the client said.
-    pub result: ToolResult,
+    pub reply: Reply,
+}
+
+/// What a client said to a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// What came of it: its own tool's output, or that the reader denies it.
+    Result {
+        /// The ordinal that the output takes.
+        part: u32,
+        /// What came of it.
+        result: ToolResult,
+    },
+    /// Its reader lets this server run it.
+    Consent {
+        /// The reader's reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
 }
 
 /// How far an upstream's own tool has come.
@@ -212,8 +231,15 @@ pub enum EventKind {
     SuggestionMade {
         /// The document's id.
         document: String,
-        /// The suggestion.
-        suggestion: Value,
+        /// The suggestion's id.
+        suggestion: String,
+        /// The words to replace.
+        original: String,
+        /// The words to put there.
+        suggested: String,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
     },
     /// The conversation got a title.
     Retitled {

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use crate::{
-    event::{EventKind, Field, RunEvent},
+    event::{CallAnswer, EventKind, Field, Reply, RunEvent},
     id::LegId,
-    message::{MessageBody, MessageStatus, Part, PartContent, PartStatus},
+    message::{Approval, MessageBody, MessageStatus, Part, PartContent, PartStatus, ToolResult},
     run::{Leg, Outcome, RunError, RunStatus, Usage},
 };
 
@@ -56,7 +56,7 @@ impl Fold {
         match &event.kind {
             EventKind::LegOpened { answers, .. } => {
                 for answer in answers {
-                    self.push_output(answer.part, answer.call, answer.result.clone(), event.at_ms);
+                    self.take_answer(answer, event.at_ms);
                 }
             }
             EventKind::StepStarted { step, model, .. } => {
@@ -115,6 +115,17 @@ impl Fold {
                     self.usage = Some(self.usage.unwrap_or_default().plus(*usage));
                 }
             }
+            EventKind::ApprovalRequested { part, approval } => {
+                if let Some(part) = self.part_mut(*part)
+                    && let PartContent::Call(call) = &mut part.content
+                {
+                    call.approval = Some(Approval {
+                        id: approval.clone(),
+                        approved: None,
+                        reason: None,
+                    });
+                }
+            }
             EventKind::Paused { .. } => self.closing = Some(Closing::Paused),
             EventKind::Ended {
                 outcome,
@@ -128,7 +139,6 @@ impl Fold {
             EventKind::LegTaken
             | EventKind::ToolStatus { .. }
             | EventKind::ToolOutput { .. }
-            | EventKind::ApprovalRequested { .. }
             | EventKind::DocumentOpened { .. }
             | EventKind::DocumentDelta { .. }
             | EventKind::DocumentStored { .. }
@@ -269,13 +279,29 @@ impl Fold {
             .find(|part| part.ordinal == ordinal)
     }
 
-    fn push_output(
-        &mut self,
-        ordinal: u32,
-        call: u32,
-        result: crate::message::ToolResult,
-        at_ms: i64,
-    ) {
+    /// Takes a client's answer to a call of an earlier leg in.
+    fn take_answer(&mut self, answer: &CallAnswer, at_ms: i64) {
+        let (approved, said) = match &answer.reply {
+            Reply::Consent { reason } => (true, reason),
+            Reply::Result {
+                result: ToolResult::Denied { reason },
+                ..
+            } => (false, reason),
+            Reply::Result { .. } => (true, &None),
+        };
+        if let Some(part) = self.part_mut(answer.call)
+            && let PartContent::Call(call) = &mut part.content
+            && let Some(approval) = &mut call.approval
+        {
+            approval.approved = Some(approved);
+            approval.reason.clone_from(said);
+        }
+        if let Reply::Result { part, result } = &answer.reply {
+            self.push_output(*part, answer.call, result.clone(), at_ms);
+        }
+    }
+
+    fn push_output(&mut self, ordinal: u32, call: u32, result: ToolResult, at_ms: i64) {
         let step = self.part(call).and_then(|part| part.step);
         self.parts.push(Part {
             ordinal,

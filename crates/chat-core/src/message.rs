@@ -357,6 +357,40 @@ pub struct Call {
     /// The code of a code interpreter's call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// Its reader's consent, where it needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+}
+
+impl Call {
+    /// Whether it still waits for its reader's consent.
+    pub fn waits_for_consent(&self) -> bool {
+        self.approval
+            .as_ref()
+            .is_some_and(|approval| approval.approved.is_none())
+    }
+}
+
+/// A reader's consent to a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The id under which it was asked for.
+    pub id: String,
+    /// What the reader said; `None` while they have not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<bool>,
+    /// Why, in the reader's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What a reader thought of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rating {
+    /// Thumbs up.
+    Up,
+    /// Thumbs down.
+    Down,
 }
 
 /// What sort of tool a call is for.

@@ -4,6 +4,7 @@
 //! the machine's power. A change that must not be half done is one method, never two. What a method's doc comment
 //! says, sentence by sentence, is what `storage-contract` tests on every store.
 
+mod attachments;
 mod chance;
 mod conversations;
 mod messages;
@@ -15,10 +16,12 @@ mod runs;
 mod signals;
 mod tool;
 
+pub use attachments::{Attachments, NoAttachments};
 pub use chance::{Clock, IdSource};
 pub use conversations::{
-    Conversations, Deleted, DroppedLeg, FreshLeg, HistoryCursor, HistoryPage, HistoryQuery,
-    IdempotencyKey, LegRef, OpenLeg, Opened, Policy, Predecessor, Refusal,
+    ConversationChange, Conversations, Cut, Deleted, DroppedLeg, FreshLeg, HistoryCursor,
+    HistoryPage, HistoryQuery, IdempotencyKey, LegRef, OpenLeg, Opened, Policy, Predecessor, Quota,
+    Refusal, ResumeRun, Resumed, ResumedLeg,
 };
 pub use messages::{MessagePage, MessageQuery, Messages, SearchHit, SearchQuery, Wanted};
 pub use model::{
@@ -28,9 +31,11 @@ pub use model::{
 pub use nodes::{Beat, Nodes};
 pub use notes::{Notes, Pin, PinScope, Summary};
 pub use run_log::{LogBatch, RunLog};
-pub use runs::{AnswerRecord, Checkpoint, CloseLeg, Closed, Runs, Standing, StopAsked};
+pub use runs::{
+    AnswerRecord, Checkpoint, CloseLeg, Closed, EndPaused, PausedRun, Runs, Standing, StopAsked,
+};
 pub use signals::{LocalSignals, Signal, SignalStream, Signals};
-pub use tool::{Tool, ToolCallContext};
+pub use tool::{Tool, ToolCallContext, ToolEvent, ToolEvents};
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -50,4 +55,9 @@ pub enum StoreError {
     /// The store failed in a way that a repetition will not mend.
     #[error("the store failed")]
     Fatal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What a method says that its store does not have yet.
+fn not_yet() -> StoreError {
+    StoreError::Fatal("this store does not implement that yet".into())
 }

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{ConversationId, LegId, MessageId, NodeId, RunId};
+use crate::{
+    event::CallAnswer,
+    id::{ConversationId, LegId, MessageId, NodeId, RunId},
+};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -203,6 +206,15 @@ pub struct LegSettings {
     /// Names of the server's tools that the model is offered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<String>,
+    /// Names of those of the tools whose calls need their reader's consent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consent: Vec<String>,
+    /// The model that tools write documents with; `None` is `model`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_model: Option<String>,
+    /// The model that makes the title; `None` is `model`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title_model: Option<String>,
     /// How many model steps one run may take.
     pub max_steps: u32,
 }
@@ -232,6 +244,8 @@ pub struct Leg {
     pub settings: LegSettings,
     /// What its dialect wants back, opaque.
     pub echo: Option<Value>,
+    /// The client's answers that it continues from; none in the first leg of a run.
+    pub answers: Vec<CallAnswer>,
     /// Where its run stands.
     pub status: RunStatus,
     /// Why its run fell short, once it did.

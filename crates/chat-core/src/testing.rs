@@ -24,6 +24,9 @@ pub fn settings() -> LegSettings {
         encoding: "o200k_base".to_owned(),
         system: None,
         tools: Vec::new(),
+        consent: Vec::new(),
+        artifact_model: None,
+        title_model: None,
         max_steps: 5,
     }
 }

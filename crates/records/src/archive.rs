@@ -3,7 +3,7 @@ use chat_core::{
     access::Owner,
     conversation::Conversation,
     id::{ConversationId, MessageId, UserId},
-    message::Message,
+    message::{Message, Rating},
 };
 use serde_json::{Map, Value};
 
@@ -122,13 +122,4 @@ pub struct MessageRecord {
     pub alias: Option<String>,
     /// What its reader thought of it.
     pub rating: Option<Rating>,
-}
-
-/// What a reader thought of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Rating {
-    /// Thumbs up.
-    Up,
-    /// Thumbs down.
-    Down,
 }

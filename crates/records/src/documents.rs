@@ -12,6 +12,41 @@ pub trait Documents: Send + Sync {
     /// The first version makes the document and its owner; one by another owner is not stored.
     async fn insert_version(&self, version: DocumentVersion) -> Result<bool, StoreError>;
 
+    /// Adds a version, of a new document if there is none of this id.
+    ///
+    /// Its time is `at_ms`, or one millisecond after the newest version's where that is not earlier. A document of another owner
+    /// is [`AddVersion::Foreign`] and stays as it is. When callers race, each adds a version of its own time.
+    async fn add_version(&self, version: NewVersion) -> Result<AddVersion, StoreError> {
+        let _unused = version;
+        Err(crate::not_yet())
+    }
+
+    /// Puts title, kind and content in place of the newest version's, at that version's time, which its suggestions keep; the
+    /// same as [`Documents::add_version`] when there is no version.
+    async fn amend_version(&self, version: NewVersion) -> Result<AddVersion, StoreError> {
+        let _unused = version;
+        Err(crate::not_yet())
+    }
+
+    /// The newest version of a document, or `None` when there is no such document.
+    async fn newest_version(&self, id: DocumentId) -> Result<Option<DocumentVersion>, StoreError> {
+        let _unused = id;
+        Err(crate::not_yet())
+    }
+
+    /// Deletes this owner's versions that are newer than this time, with the suggestions to them, and gives them oldest first.
+    ///
+    /// None, and no change, when there are none or the document is another's.
+    async fn delete_versions_after(
+        &self,
+        id: DocumentId,
+        owner: &Owner,
+        after_ms: i64,
+    ) -> Result<Vec<DocumentVersion>, StoreError> {
+        let _unused = (id, owner, after_ms);
+        Err(crate::not_yet())
+    }
+
     /// All versions of a document, oldest first; none when there is no such document.
     async fn list_versions(&self, id: DocumentId) -> Result<Vec<DocumentVersion>, StoreError>;
 
@@ -58,6 +93,32 @@ pub struct DocumentVersion {
     pub kind: DocumentKind,
     /// The whole text; an image is its base64.
     pub content: String,
+}
+
+/// A version to add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewVersion {
+    /// The document.
+    pub document: DocumentId,
+    /// Who owns it, or is to own it.
+    pub owner: Owner,
+    /// The title.
+    pub title: String,
+    /// What sort of document.
+    pub kind: DocumentKind,
+    /// The whole text; an image is its base64.
+    pub content: String,
+    /// The time, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+}
+
+/// What became of a version that was to be added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddVersion {
+    /// It is stored, with this time.
+    Stored(DocumentVersion),
+    /// The document is another's; nothing was changed.
+    Foreign,
 }
 
 /// What sort of document.

@@ -9,16 +9,27 @@ mod documents;
 mod files;
 mod raw;
 mod secrets;
+mod sessions;
 mod thread_views;
 mod users;
 
-pub use archive::{Archive, ConversationRecord, MessageRecord, Put, Rating, UserRecord};
+pub use archive::{Archive, ConversationRecord, MessageRecord, Put, UserRecord};
+pub use chat_core::message::Rating;
 pub use chat_core::ports::StoreError;
-pub use documents::{DocumentId, DocumentKind, DocumentVersion, Documents, Suggestion};
+pub use documents::{
+    AddVersion, DocumentId, DocumentKind, DocumentVersion, Documents, NewVersion, Suggestion,
+};
 pub use files::{ByteStream, FileId, FileRefusal, Files, MAX_PIECE_BYTES, NewFile, StoredFile};
 pub use raw::{BrokenDocument, RawCollections, RawDocuments};
 pub use secrets::Secrets;
+pub use sessions::{NewSession, Rotation, SessionId, Sessions};
 pub use thread_views::{ThreadView, ThreadViews};
 pub use users::{
-    NewUser, PasswordHash, User, UserKind, UserRefusal, Users, email_key, exact_email_key,
+    NewUser, PasswordHash, Promotion, User, UserKind, UserRefusal, Users, email_key,
+    exact_email_key, identity_key,
 };
+
+/// What a method says that its store does not have yet.
+fn not_yet() -> StoreError {
+    StoreError::Fatal("this store does not implement that yet".into())
+}

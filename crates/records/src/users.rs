@@ -21,6 +21,32 @@ pub trait Users: Send + Sync {
     ///
     /// It is no field of [`User`], so that it does not travel with one.
     async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError>;
+
+    /// Replaces a user's password hash if it still is `was`, and says whether it did.
+    ///
+    /// The comparison keeps the hash that a login made of an old password from overwriting a new one's.
+    async fn replace_password(
+        &self,
+        id: UserId,
+        was: &PasswordHash,
+        next: PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let _unused = (id, was, next);
+        Err(crate::not_yet())
+    }
+
+    /// Makes a guest a regular user with an address and a password, and gives the user; or says what stands in the way, and
+    /// then nothing was changed. The id stays, and with it all that the guest owns.
+    ///
+    /// When two callers race for one address, exactly one gets it; of two that promote one guest, the second is
+    /// [`UserRefusal::NotAGuest`].
+    async fn promote_guest(
+        &self,
+        promotion: Promotion,
+    ) -> Result<Result<User, UserRefusal>, StoreError> {
+        let _unused = promotion;
+        Err(crate::not_yet())
+    }
 }
 
 /// A hash of a password, in the text form that its algorithm writes: `$2b$…` of bcrypt, `$argon2id$…`.
@@ -52,6 +78,19 @@ impl std::fmt::Debug for PasswordHash {
 pub enum UserRefusal {
     /// Another user has the e-mail address.
     EmailTaken,
+    /// The user is no guest, not any more, or not there.
+    NotAGuest,
+}
+
+/// A guest who registers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promotion {
+    /// The guest.
+    pub id: UserId,
+    /// The e-mail address as it was typed.
+    pub email: String,
+    /// The hash of the password.
+    pub password: PasswordHash,
 }
 
 /// Someone who can own things.
@@ -74,6 +113,8 @@ pub struct NewUser {
     pub id: UserId,
     /// The e-mail address as it was typed.
     pub email: String,
+    /// What is unique of the user: [`email_key`] of the address, or [`identity_key`].
+    pub email_key: String,
     /// Guest or not.
     pub kind: UserKind,
     /// The hash of the password; `None` for one who has none.
@@ -117,4 +158,10 @@ pub fn email_key(email: &str) -> String {
 /// a database where several addresses differed in case.
 pub fn exact_email_key(email: &str) -> String {
     format!("={email}")
+}
+
+/// The key of a user whom another issuer of tokens knows, in place of an e-mail address: an address that two issuers tell us does
+/// not make two people one. No address that can be typed at a login has this form.
+pub fn identity_key(issuer: &str, subject: &str) -> String {
+    format!("~{issuer}\n{subject}")
 }

@@ -62,6 +62,7 @@ pub async fn a_user_with_a_taken_key_is_not_stored(store: Arc<dyn WholeStore>) {
     let new = NewUser {
         id: UserId::new(sample::uuid()),
         email: "Ada@example.org".to_owned(),
+        email_key: email_key("Ada@example.org"),
         kind: UserKind::Regular,
         password: None,
         at_ms: 1,

@@ -245,6 +245,7 @@ async fn close(store: &Arc<dyn ChatStore>, open: &OpenLeg, text: &str) {
         status: chat_core::run::RunStatus::Completed,
         error: None,
         answer: Some(sample::answer(open, text)),
+        expires_at_ms: None,
         seal: sample::seal(open, text),
         at_ms: open.at_ms,
     };

@@ -32,6 +32,7 @@ pub async fn a_leg_is_found_as_it_was_opened(store: Arc<dyn ChatStore>) {
             opened_at_ms: open.at_ms,
             settings: open.settings,
             echo: open.echo,
+            answers: Vec::new(),
             status: RunStatus::Queued,
             error: None,
             closed_at_ms: None,

@@ -80,6 +80,9 @@ pub fn settings() -> LegSettings {
         encoding: "o200k_base".to_owned(),
         system: Some("Be brief.".to_owned()),
         tools: vec!["weather".to_owned()],
+        consent: Vec::new(),
+        artifact_model: None,
+        title_model: None,
         max_steps: 5,
     }
 }
@@ -104,6 +107,8 @@ pub fn send(caller: &Owner, conversation: ConversationId, text: &str) -> OpenLeg
         echo: Some(serde_json::json!({"trigger": "submit-message"})),
         node: NodeId::new(uuid()),
         key: None,
+        ends: None,
+        quota: None,
         at_ms: 1_700_000_000_000,
     }
 }
@@ -135,6 +140,7 @@ pub fn close(open: &OpenLeg, leg: &FreshLeg, text: &str) -> CloseLeg {
         status: RunStatus::Completed,
         error: None,
         answer: Some(answer(open, text)),
+        expires_at_ms: None,
         seal: seal(open, text),
         at_ms: open.at_ms + 100,
     }

@@ -105,6 +105,7 @@ fn user(email: &str, kind: UserKind) -> NewUser {
     NewUser {
         id: UserId::new(sample::uuid()),
         email: email.to_owned(),
+        email_key: email_key(email),
         kind,
         password: None,
         at_ms: 1_700_000_000_000,

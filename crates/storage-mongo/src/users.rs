@@ -2,8 +2,7 @@ use async_trait::async_trait;
 use chat_core::id::UserId;
 use mongodb::bson::{Binary, DateTime, Document, Uuid, doc, spec::BinarySubtype};
 use records::{
-    NewUser, PasswordHash, Put, Secrets, StoreError, User, UserKind, UserRecord, UserRefusal,
-    Users, email_key,
+    NewUser, PasswordHash, Put, Secrets, StoreError, User, UserKind, UserRecord, UserRefusal, Users,
 };
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +75,7 @@ impl Stored for SecretDocument {
 impl Users for MongoStore {
     async fn insert_user(&self, user: NewUser) -> Result<Result<User, UserRefusal>, StoreError> {
         let record = UserRecord {
-            email_key: email_key(&user.email),
+            email_key: user.email_key.clone(),
             user: User {
                 id: user.id,
                 email: user.email,

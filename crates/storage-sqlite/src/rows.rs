@@ -160,6 +160,7 @@ pub(crate) fn leg(row: &Row<'_>) -> Result<Leg, Failure> {
         epoch: unsigned(row, 7)?,
         opened_at_ms: row.get(8)?,
         settings: from_json("leg's settings", &settings)?,
+        answers: Vec::new(),
         echo: echo
             .map(|text| from_json("leg's echo", &text))
             .transpose()?,

@@ -1,8 +1,6 @@
 use async_trait::async_trait;
 use chat_core::id::UserId;
-use records::{
-    NewUser, PasswordHash, Secrets, StoreError, User, UserKind, UserRefusal, Users, email_key,
-};
+use records::{NewUser, PasswordHash, Secrets, StoreError, User, UserKind, UserRefusal, Users};
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use crate::{
@@ -25,7 +23,7 @@ impl Users for SqliteStore {
                 .execute(params![
                     user.id.bytes(),
                     user.email,
-                    email_key(&user.email),
+                    user.email_key,
                     user.kind.as_str(),
                     user.at_ms,
                     user.password.as_ref().map(PasswordHash::text),

@@ -2,9 +2,10 @@
 
 use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use tokio::{
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     time::{Instant, sleep_until, timeout},
 };
 
@@ -24,11 +25,13 @@ use crate::{
     message::{Call, Executor, Message, Part, PartContent, PartStatus, ToolKind, ToolResult},
     ports::{
         Model, ModelAnswer, ModelError, ModelErrorKind, ModelEvent, ModelEventKind, ModelRequest,
-        PromptCall, PromptItem, StoreError, ToolCallContext,
+        PromptCall, PromptItem, StoreError, ToolCallContext, ToolEvent, ToolEvents,
     },
     run::{RunError, StopCause, Usage},
 };
 
+/// So many events of tools wait to be written; a tool that tells more waits.
+const TOLD_EVENTS: usize = 64;
 /// A leg waits at most this long for the one it replaced to close.
 const PREDECESSOR_WAIT: Duration = Duration::from_secs(2);
 /// A title may delay the close by at most this long; later it is only stored.
@@ -167,7 +170,7 @@ impl Task<'_> {
             // What the calls gave belongs to the step that made them, and is told before the step is over.
             let outputs = match end {
                 Some(_) => Vec::new(),
-                None => self.run_tools(&step.calls).await?,
+                None => self.run_tools(model, &step.calls).await?,
             };
             self.writer.push_hidden(
                 EventKind::StepFinished {
@@ -312,6 +315,7 @@ impl Task<'_> {
     /// Runs the calls side by side; their outcomes are written as they come.
     async fn run_tools(
         &mut self,
+        model: &dyn Model,
         calls: &[(u32, Call)],
     ) -> Result<Vec<(String, ToolResult)>, Halt> {
         let shared = self.writer.shared;
@@ -326,10 +330,14 @@ impl Task<'_> {
             Ok(None) => return Err(Halt::Lost),
             Err(error) => return Err(self.log_unread(&error)),
         };
+        let (teller, mut told) = Teller::new();
         let context = ToolCallContext {
-            owner,
+            owner: &owner,
             conversation: leg.conversation,
             message: leg.message,
+            settings: &leg.settings,
+            model,
+            events: &teller,
         };
         let mut running: FuturesUnordered<_> = calls
             .iter()
@@ -350,6 +358,12 @@ impl Task<'_> {
                 biased;
                 halt = stopped(self.writer.live) => return Err(halt),
                 () = sleep_until(self.deadline) => return Err(End::failed(RunError::Timeout).into()),
+                // Before the outcomes: what a tool told comes before what it gave.
+                Some(event) = told.recv() => {
+                    self.writer.push(event.into(), None);
+                    self.writer.show();
+                    continue;
+                }
                 done = running.next() => done,
             };
             let Some((part, call_id, result)) = done else {
@@ -472,6 +486,24 @@ impl Task<'_> {
             .retry_after
             .and_then(|after| u64::try_from(after.as_millis()).ok());
         end.into()
+    }
+}
+
+/// Takes what tools tell while they work, to the leg's own task: only that writes the leg.
+struct Teller(mpsc::Sender<ToolEvent>);
+
+impl Teller {
+    fn new() -> (Self, mpsc::Receiver<ToolEvent>) {
+        let (sender, receiver) = mpsc::channel(TOLD_EVENTS);
+        (Self(sender), receiver)
+    }
+}
+
+#[async_trait]
+impl ToolEvents for Teller {
+    async fn tell(&self, event: ToolEvent) {
+        // The leg's task is the caller of whoever tells: it is there.
+        let _gone = self.0.send(event).await;
     }
 }
 
@@ -598,6 +630,7 @@ impl Pen {
                 executor: Executor::Server,
                 arguments: String::new(),
                 code: None,
+                approval: None,
             }),
         );
         self.by_index.insert(index, part);

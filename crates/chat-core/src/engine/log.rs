@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::lease::Lease;
 use crate::{
-    event::{EventKind, Field, RunEvent},
+    event::{EventKind, Field, Reply, RunEvent},
     id::LegId,
     message::json_weight,
     ports::LogBatch,
@@ -379,11 +379,20 @@ fn weight(kind: &EventKind) -> usize {
         EventKind::ToolFinished { result, .. } => result.weight(),
         EventKind::ToolOutput { output, .. } => json_weight(output),
         EventKind::Data { data, .. } => json_weight(data),
-        EventKind::SuggestionMade { suggestion, .. } => json_weight(suggestion),
+        EventKind::SuggestionMade {
+            original,
+            suggested,
+            description,
+            ..
+        } => original.len() + suggested.len() + description.as_ref().map_or(0, String::len),
         EventKind::PartAnnotated { annotation, .. } => json_weight(annotation),
-        EventKind::LegOpened { answers, .. } => {
-            answers.iter().map(|answer| answer.result.weight()).sum()
-        }
+        EventKind::LegOpened { answers, .. } => answers
+            .iter()
+            .map(|answer| match &answer.reply {
+                Reply::Result { result, .. } => result.weight(),
+                Reply::Consent { reason } => reason.as_ref().map_or(0, String::len),
+            })
+            .sum(),
         EventKind::PartStarted { head, .. } => head.weight(),
         EventKind::LegTaken
         | EventKind::StepStarted { .. }

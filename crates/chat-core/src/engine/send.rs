@@ -79,6 +79,8 @@ pub(super) async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, Engin
         echo: send.echo,
         node: shared.node,
         key: send.key,
+        ends: None,
+        quota: None,
         at_ms,
     };
     let fresh = match shared.ports.conversations.open_leg(open.clone()).await? {
@@ -104,6 +106,7 @@ pub(super) async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, Engin
         opened_at_ms: at_ms,
         settings: open.settings,
         echo: open.echo,
+        answers: Vec::new(),
         status: RunStatus::Queued,
         error: None,
         closed_at_ms: None,
@@ -266,6 +269,7 @@ const fn refused(refusal: Refusal) -> EngineError {
         },
         Refusal::Forbidden => EngineError::Forbidden,
         Refusal::MessageTaken => EngineError::MessageTaken,
-        Refusal::Busy => EngineError::Busy,
+        Refusal::Busy | Refusal::Paused(_) => EngineError::Busy,
+        Refusal::QuotaSpent => EngineError::QuotaSpent,
     }
 }

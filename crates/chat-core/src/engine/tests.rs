@@ -411,7 +411,7 @@ async fn a_panic_in_a_leg_fails_it_and_frees_the_slot() {
             });
             &SPEC
         }
-        async fn run(&self, _: &ToolCallContext, _: &str) -> ToolResult {
+        async fn run(&self, _: &ToolCallContext<'_>, _: &str) -> ToolResult {
             panic!("as intended by the test");
         }
     }
@@ -435,7 +435,7 @@ async fn tools_run_and_the_model_goes_on_with_their_output() {
         fn spec(&self) -> &ToolSpec {
             &self.0
         }
-        async fn run(&self, _: &ToolCallContext, arguments: &str) -> ToolResult {
+        async fn run(&self, _: &ToolCallContext<'_>, arguments: &str) -> ToolResult {
             ToolResult::Output {
                 output: json!({ "said": arguments }),
             }

@@ -230,6 +230,7 @@ impl<'a> Writer<'a> {
                 Some(fold::Closing::Paused) | None => None,
             },
             answer,
+            expires_at_ms: None,
             seal,
             at_ms: self.shared.ports.clock.now_ms(),
         };

@@ -1,12 +1,13 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::StoreError;
+use super::{EndPaused, PausedRun, StoreError};
 use crate::{
-    access::Owner,
+    access::{Owner, Visibility},
     conversation::{Conversation, NewConversation},
+    event::CallAnswer,
     id::{ConversationId, LegId, MessageId, NodeId, RunId},
-    message::NewMessage,
+    message::{MessageBody, NewMessage},
     run::LegSettings,
 };
 
@@ -21,14 +22,16 @@ pub trait Conversations: Send + Sync {
     /// conversation's slot. Any refusal changes nothing.
     ///
     /// Checks are made in this order, the first that fails is answered: a repeated idempotency key gives
-    /// [`Opened::Repeated`] and changes nothing, also when what it named was cut away since; a missing conversation
+    /// [`Opened::Repeated`] and changes nothing, also when what it named was cut away since; an [`OpenLeg::quota`] that is
+    /// spent is [`Refusal::QuotaSpent`]; a missing conversation
     /// without `create` is [`Refusal::NotFound`]; a foreign one [`Refusal::Forbidden`]; an input message's id that
     /// another message has, or an answer that is still to come, is [`Refusal::MessageTaken`], unless the cut deletes
     /// that one, and so is such an id for the answer; under [`Policy::Refuse`] a slot that is held, unless the cut
     /// frees it, is [`Refusal::Busy`].
     ///
-    /// Under [`Policy::Replace`] the slot is taken from its holder in the same transaction: a paused holder is
-    /// cancelled there; one with an open leg is marked `cancelling` and given back as
+    /// Under [`Policy::Replace`] the slot is taken from its holder in the same transaction: a paused holder that the cut
+    /// leaves is ended as [`OpenLeg::ends`] says, and is [`Refusal::Paused`] when that names no or another run or leg, the
+    /// last check of all; one with an open leg is marked `cancelling` and given back as
     /// [`FreshLeg::predecessor`], for its owner to close. When two callers race, both succeed one after the other and
     /// the later one replaces the earlier one: the slot is never held by two.
     ///
@@ -39,6 +42,44 @@ pub trait Conversations: Send + Sync {
     /// come, cuts nothing. So an input message that asks for its own id to be cut, and names an answer, is
     /// [`Refusal::MessageTaken`].
     async fn open_leg(&self, open: OpenLeg) -> Result<Opened, StoreError>;
+
+    /// Opens the next leg of a run that waits for its client, durable, with the client's answers.
+    ///
+    /// In one transaction: the leg is stored with the next index of its run and its `answers`; the conversation's epoch is
+    /// raised and the leg carries it; the run's answer message takes `body`; the run is `queued`, works on `node` and does
+    /// not expire any more. The run must be `requires_action`, or else `expired` or `cancelled` while no other run holds
+    /// the slot and its answer's place is the last one given: a late answer, for which the run takes the slot again. Its
+    /// newest leg must be `after`, and closed. Anything else, a run or a conversation that is gone among it, is
+    /// [`Resumed::Lost`] and changes nothing. A repeated idempotency key is looked at first. When callers race, exactly
+    /// one opens the leg.
+    async fn resume_run(&self, resume: ResumeRun) -> Result<Resumed, StoreError> {
+        let _unused = resume;
+        Err(super::not_yet())
+    }
+
+    /// Deletes a conversation's messages from this one on, of whatever role, and says what it deleted.
+    ///
+    /// All that [`OpenLeg::cut_from`] says of a cut holds, but the message may also be an answer. `None`, and no change,
+    /// when this conversation has no stored message of this id. The epoch is raised. A run that held the slot and whose
+    /// answer was to stand at or after the message is gone, its open leg among [`Cut::dropped`].
+    async fn cut(
+        &self,
+        conversation: ConversationId,
+        from: MessageId,
+    ) -> Result<Option<Cut>, StoreError> {
+        let _unused = (conversation, from);
+        Err(super::not_yet())
+    }
+
+    /// Changes what is given, and gives the conversation as it is now; `None` when it is not there.
+    async fn change_conversation(
+        &self,
+        id: ConversationId,
+        change: ConversationChange,
+    ) -> Result<Option<Conversation>, StoreError> {
+        let _unused = (id, change);
+        Err(super::not_yet())
+    }
 
     /// The conversation with this id, or `None`.
     async fn find_conversation(
@@ -98,8 +139,95 @@ pub struct OpenLeg {
     pub node: NodeId,
     /// The client's key under which a repeat gives the first outcome.
     pub key: Option<IdempotencyKey>,
+    /// How a paused run ends that holds the slot.
+    pub ends: Option<EndPaused>,
+    /// How many messages the caller may send.
+    pub quota: Option<Quota>,
     /// The time, in milliseconds since the Unix epoch.
     pub at_ms: i64,
+}
+
+/// How many messages someone may send.
+///
+/// Counted are the stored messages of role user in the caller's own conversations that were made at or after `since_ms`:
+/// one that was deleted does not count any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// When there are more than this many already, no further one is taken.
+    pub limit: u64,
+    /// From when on they count, in milliseconds since the Unix epoch.
+    pub since_ms: i64,
+}
+
+/// The next leg of a run that waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResumeRun {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Who answers: whose `key` it is. The caller has checked that they own the conversation.
+    pub caller: Owner,
+    /// The run.
+    pub run: RunId,
+    /// Its newest leg, which is closed.
+    pub after: LegId,
+    /// The new leg's id.
+    pub leg: LegId,
+    /// The client's answers.
+    pub answers: Vec<CallAnswer>,
+    /// The run's answer message as it is with them; its status is in progress.
+    pub body: MessageBody,
+    /// What the leg was resolved to.
+    pub settings: LegSettings,
+    /// What the dialect wants back, opaque.
+    pub echo: Option<Value>,
+    /// The node that will work on it.
+    pub node: NodeId,
+    /// The client's key under which a repeat gives the first outcome.
+    pub key: Option<IdempotencyKey>,
+    /// The time, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+}
+
+/// What resuming came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resumed {
+    /// A new leg.
+    Fresh(ResumedLeg),
+    /// The key was seen before: the leg that was opened then.
+    Repeated(LegRef),
+    /// The run does not wait for this; nothing was changed.
+    Lost,
+}
+
+/// A leg that continues its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResumedLeg {
+    /// Its place in the run.
+    pub index: u32,
+    /// The epoch that its writes carry.
+    pub epoch: u64,
+    /// The run's answer message.
+    pub message: MessageId,
+    /// That message's place.
+    pub message_seq: u64,
+}
+
+/// What to change of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConversationChange {
+    /// The new title.
+    pub title: Option<String>,
+    /// Who may read it from now on.
+    pub visibility: Option<Visibility>,
+}
+
+/// What a cut deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// How many stored messages.
+    pub messages: u64,
+    /// Legs that were open.
+    pub dropped: Vec<DroppedLeg>,
 }
 
 /// A client's idempotency key. It is the caller's own: two callers with one key do not meet.
@@ -183,6 +311,10 @@ pub enum Refusal {
     MessageTaken,
     /// The slot is held.
     Busy,
+    /// The caller sent as many messages as they may.
+    QuotaSpent,
+    /// This run holds the slot and waits for its client; [`OpenLeg::ends`] does not name it as it is.
+    Paused(PausedRun),
 }
 
 /// Which of an owner's conversations to list.

@@ -4,7 +4,7 @@ use super::StoreError;
 use crate::{
     access::Owner,
     id::{ConversationId, MessageId},
-    message::Message,
+    message::{Message, Rating},
 };
 
 /// Messages as they are stored. A message in progress is not here: it is a fold over its leg's events.
@@ -24,6 +24,27 @@ pub trait Messages: Send + Sync {
     /// Terms are folded by [`crate::terms::fold`] on both sides. A message is found soon after it was stored (within
     /// seconds, indexing lies off the path of the acknowledgement), and no longer once it was deleted.
     async fn search_messages(&self, query: SearchQuery) -> Result<Vec<SearchHit>, StoreError>;
+
+    /// Sets what its reader thinks of a message of this conversation, over what they thought before, and says whether there
+    /// is such a message.
+    async fn rate_message(
+        &self,
+        conversation: ConversationId,
+        message: MessageId,
+        rating: Rating,
+    ) -> Result<bool, StoreError> {
+        let _unused = (conversation, message, rating);
+        Err(super::not_yet())
+    }
+
+    /// The messages of a conversation that are rated, in order, with their ratings.
+    async fn list_ratings(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Vec<(MessageId, Rating)>, StoreError> {
+        let _unused = conversation;
+        Err(super::not_yet())
+    }
 }
 
 /// Which messages of a conversation to read.

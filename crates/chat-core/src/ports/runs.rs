@@ -2,7 +2,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::{
-    id::{ConversationId, LegId, MessageId, NodeId},
+    id::{ConversationId, LegId, MessageId, NodeId, RunId},
     message::MessageBody,
     run::{Leg, RunError, RunStatus},
 };
@@ -36,6 +36,31 @@ pub trait Runs: Send + Sync {
     /// Asking again gives the same answer until the run is closed.
     async fn ask_stop(&self, conversation: ConversationId)
     -> Result<Option<StopAsked>, StoreError>;
+
+    /// Ends a run that waits for its client: its status, its answer message as it is now, and the slot, in one
+    /// transaction.
+    ///
+    /// [`Closed::Lost`], and no change, when the run is not `requires_action` or its newest leg is another one: someone
+    /// resumed, ended or deleted it first.
+    async fn end_paused(&self, end: EndPaused) -> Result<Closed, StoreError> {
+        let _unused = end;
+        Err(super::not_yet())
+    }
+
+    /// Runs that wait for a client and expire at or before this time, those that expire first first, at most `limit`.
+    async fn list_expired(&self, at_ms: i64, limit: u32) -> Result<Vec<PausedRun>, StoreError> {
+        let _unused = (at_ms, limit);
+        Err(super::not_yet())
+    }
+
+    /// The conversation's run that waits for a client, or `None`.
+    async fn find_paused(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Option<PausedRun>, StoreError> {
+        let _unused = conversation;
+        Err(super::not_yet())
+    }
 
     /// Open legs whose node is none of `alive`, oldest first: what a dead node left behind, and what was released.
     async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError>;
@@ -108,10 +133,40 @@ pub struct CloseLeg {
     pub error: Option<RunError>,
     /// Its answer; `None` when there is no content to keep.
     pub answer: Option<AnswerRecord>,
+    /// When the run expires, in milliseconds since the Unix epoch; only with [`RunStatus::RequiresAction`].
+    pub expires_at_ms: Option<i64>,
     /// All its events, as [`crate::codec::encode_seal`] made them.
     pub seal: Vec<u8>,
     /// The time, in milliseconds since the Unix epoch.
     pub at_ms: i64,
+}
+
+/// The end of a run that waits for its client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndPaused {
+    /// The run.
+    pub run: RunId,
+    /// Its newest leg, which is closed.
+    pub leg: LegId,
+    /// Where the run stands now: [`RunStatus::Cancelled`] or [`RunStatus::Expired`].
+    pub status: RunStatus,
+    /// Its answer message as it is now.
+    pub body: MessageBody,
+    /// The time, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+}
+
+/// A run that waits for its client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PausedRun {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The run.
+    pub run: RunId,
+    /// Its newest leg, which is closed.
+    pub leg: LegId,
+    /// Its answer message.
+    pub message: MessageId,
 }
 
 /// Whether a leg's write was made.

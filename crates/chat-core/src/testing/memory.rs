@@ -271,6 +271,7 @@ impl State {
                     opened_at_ms: open.at_ms,
                     settings: open.settings,
                     echo: open.echo,
+                    answers: Vec::new(),
                     status,
                     error: None,
                     closed_at_ms: None,

@@ -155,6 +155,13 @@ impl ApiError {
             EngineError::KeySpent => Self::bad_request(
                 "Idempotency-Key: was used for another chat or for a message that was deleted since; a new one is accepted",
             ),
+            EngineError::NothingWaits => Self::bad_request(
+                "messages: no tool call with the toolCallId that was answered waits for an answer",
+            ),
+            EngineError::StillWaits => Self::bad_request(
+                "messages: another tool call of the same message waits for an answer too; all are answered at once",
+            ),
+            EngineError::QuotaSpent => Self::new(ErrorKind::RateLimit, Surface::Chat),
             EngineError::TooLong { needed, allowed } => Self::bad_request(format!(
                 "message.parts: the message has {needed} tokens, at most {allowed} fit the model"
             )),

@@ -247,6 +247,7 @@ impl LegDocument {
             opened_at_ms: self.opened_at.timestamp_millis(),
             settings: self.settings.read("leg's settings")?,
             echo: self.echo.map(|echo| echo.read("leg's echo")).transpose()?,
+            answers: Vec::new(),
             status: named(
                 "run's status",
                 &self.status,

@@ -201,6 +201,7 @@ impl Writer {
             executor: Executor::Server,
             arguments,
             code: None,
+            approval: None,
         };
         self.push(PartContent::Call(call), status);
         if let Some(result) = result {

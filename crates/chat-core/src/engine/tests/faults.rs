@@ -371,6 +371,7 @@ async fn a_watcher_beyond_the_close_is_told_of_it() {
         status: crate::run::RunStatus::Failed,
         error: Some(RunError::Interrupted),
         answer: None,
+        expires_at_ms: None,
         seal: crate::codec::encode_seal(&sealed).unwrap(),
         at_ms: leg.opened_at_ms,
     };

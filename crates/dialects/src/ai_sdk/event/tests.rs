@@ -31,9 +31,13 @@ fn leg() -> Leg {
             encoding: "o200k_base".to_owned(),
             system: None,
             tools: Vec::new(),
+            consent: Vec::new(),
+            artifact_model: None,
+            title_model: None,
             max_steps: 5,
         },
         echo: None,
+        answers: Vec::new(),
         status: RunStatus::InProgress,
         error: None,
         closed_at_ms: None,
@@ -135,6 +139,7 @@ fn call(arguments: &str) -> PartContent {
         executor: Executor::Server,
         arguments: arguments.to_owned(),
         code: None,
+        approval: None,
     })
 }
 

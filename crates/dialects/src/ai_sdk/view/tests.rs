@@ -64,6 +64,7 @@ fn call(id: &str, arguments: &str) -> PartContent {
         executor: Executor::Server,
         arguments: arguments.to_owned(),
         code: None,
+        approval: None,
     })
 }
 

@@ -28,6 +28,7 @@ fn everything_is_there_after_reopening() {
         let user = NewUser {
             id: chat_core::id::UserId::new(sample::uuid()),
             email: "ada@example.org".to_owned(),
+            email_key: records::email_key("ada@example.org"),
             kind: UserKind::Regular,
             password: None,
             at_ms: 7,
