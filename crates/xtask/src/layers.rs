@@ -34,6 +34,7 @@ const RULES: &[Rule] = &[
             "storage-mongo",
             "storage-sqlite",
             "token-budget",
+            "toolbox",
             "transfer",
         ],
         tests_use: &["mongo-fixture", "storage-contract"],
@@ -94,6 +95,11 @@ const RULES: &[Rule] = &[
         tests_use: &[],
     },
     Rule {
+        name: "toolbox",
+        uses: &["chat-core", "records", "token-budget"],
+        tests_use: &["storage-sqlite"],
+    },
+    Rule {
         name: "transfer",
         uses: &["chat-core", "records", "token-budget"],
         tests_use: &["mongo-fixture", "storage-mongo", "storage-sqlite"],
@@ -121,7 +127,7 @@ const IMPURE: &[&str] = &[
 const HOMES: &[(&str, &str, &[&str])] = &[
     ("actix-web", "server", &[]),
     ("mongodb", "storage-mongo", &["mongo-fixture"]),
-    ("reqwest", "llm-client", &["xtask"]),
+    ("reqwest", "llm-client", &["toolbox", "xtask"]),
     ("rusqlite", "storage-sqlite", &[]),
 ];
 /// Those of them that may also drive the tests of any crate.
