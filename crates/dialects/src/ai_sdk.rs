@@ -8,6 +8,7 @@ pub mod event;
 pub mod history;
 pub mod request;
 pub mod session;
+pub mod upload;
 pub mod view;
 mod words;
 
@@ -16,9 +17,12 @@ pub use error::{ApiError, ErrorBody, ErrorKind, PathErrorBody, Surface};
 pub use event::AiSdkEncoder;
 pub use history::{HistoryFrom, HistoryRequest};
 pub use request::{ChatRequest, InvalidRequest, SendMessage, decode};
-pub use session::{TokenResponse, UserKind, UserView};
+pub use session::{SessionResponse, SignedOut, TokenResponse, UserKind, UserView};
+pub use upload::{MAX_UPLOAD, UploadFault};
 pub use view::{
-    ChatRow, HistoryResponse, MessageRow, MessagesResponse, StopResponse, UiMessage,
-    append_message, timestamp,
+    ChatRow, DeletedResponse, DocumentKindName, DocumentRow, HistoryResponse, MessageRow,
+    MessagesResponse, ModelCapabilities, ModelRow, ModelsResponse, SearchResponse, SearchResult,
+    StopResponse, SuggestionRow, UiMessage, UploadResponse, VOTED, VoteRow, append_message,
+    timestamp,
 };
 pub use words::error_text;

@@ -42,7 +42,8 @@ async fn answer(request: &HttpRequest, state: &State) -> Result<HttpResponse, Fa
     let messages = all(state, &caller, id)
         .await
         .map_err(Fault::engine(Surface::Chat))?;
-    Ok(HttpResponse::Ok().json(MessagesResponse::new(&conversation, &caller, &messages)))
+    let answer = MessagesResponse::new(&conversation, &caller, &messages, state.chunks);
+    Ok(HttpResponse::Ok().json(answer))
 }
 
 async fn all(

@@ -133,7 +133,7 @@ async fn finished(state: &State, caller: &Owner, leg: &Leg) -> Result<HttpRespon
         .map_or(0, |closed| (state.clock.now_ms() - closed) / 1000);
     let body = match newest {
         Some(message) if is_answer(&message) && age_s <= JUST_FINISHED_S => {
-            append_message(&message)
+            append_message(&message, state.chunks)
         }
         Some(_) | None => Vec::new(),
     };

@@ -196,6 +196,29 @@ impl ApiError {
         }
     }
 
+    /// The same, but what is not there is of this surface: some routes name a chat that is missing and forbid a vote.
+    #[must_use]
+    pub fn absent_as(self, surface: Surface) -> Self {
+        match self.kind {
+            ErrorKind::NotFound => Self { surface, ..self },
+            ErrorKind::BadRequest
+            | ErrorKind::Unauthorized
+            | ErrorKind::Forbidden
+            | ErrorKind::RateLimit
+            | ErrorKind::Offline
+            | ErrorKind::Internal => self,
+        }
+    }
+
+    /// The same with this cause: which parameter was wrong and what is accepted there, and nothing of what was sent.
+    #[must_use]
+    pub fn with_cause(self, cause: impl Into<String>) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..self
+        }
+    }
+
     /// The HTTP status.
     pub const fn status(&self) -> u16 {
         self.kind.status()
@@ -249,6 +272,15 @@ impl ErrorBody {
     #[must_use]
     pub fn with_error(mut self) -> Self {
         self.error = Some(self.message.clone());
+        self
+    }
+
+    /// The same for uploads, whose clients show `error` and `detail` as they are: they hold the cause where there is one.
+    #[must_use]
+    pub fn with_cause_as_error(mut self) -> Self {
+        let shown = self.cause.clone().unwrap_or_else(|| self.message.clone());
+        self.detail.clone_from(&shown);
+        self.error = Some(shown);
         self
     }
 
@@ -329,15 +361,20 @@ const fn sentence(kind: ErrorKind, surface: Surface) -> &'static str {
         (ErrorKind::BadRequest, _) => "The request is not what is accepted here.",
         (ErrorKind::Unauthorized, Surface::Auth) => "The e-mail address or the password is wrong.",
         (ErrorKind::Unauthorized, _) => "Please sign in and try again.",
-        (ErrorKind::Forbidden, Surface::Chat) => "This chat belongs to another user.",
+        (ErrorKind::Forbidden, Surface::Chat | Surface::Vote) => {
+            "This chat belongs to another user."
+        }
+        (ErrorKind::Forbidden, Surface::Auth) => "Your account may not do this.",
         (ErrorKind::Forbidden, Surface::Document) => "This document belongs to another user.",
         (ErrorKind::Forbidden, _) => "This belongs to another user.",
         (ErrorKind::NotFound, Surface::Chat) => "There is no such chat.",
         (ErrorKind::NotFound, Surface::Document) => "There is no such document.",
+        (ErrorKind::NotFound, Surface::Vote) => "There is no such message.",
         (ErrorKind::NotFound, _) => "There is no such thing.",
         (ErrorKind::RateLimit, Surface::Chat) => {
             "You have sent as many messages as you may for now. Please try again later."
         }
+        (ErrorKind::RateLimit, Surface::Auth) => "Too many attempts. Please try again later.",
         (ErrorKind::RateLimit, _) => "Too many requests. Please try again later.",
         (ErrorKind::Offline, _) => {
             "The server cannot do this right now. Please try again in a moment."

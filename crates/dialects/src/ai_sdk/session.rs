@@ -1,8 +1,11 @@
 //! What signing in answers (`docs/wire/ai-sdk.md` W50).
 
 use chat_core::id::UserId;
+use records::User;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::view::timestamp;
 
 /// A token and whom it speaks for.
 #[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -14,6 +17,12 @@ pub struct TokenResponse {
     pub token_type: &'static str,
     /// Whom it speaks for.
     pub user: UserView,
+    /// What `POST /api/auth/refresh` takes, once, for the next token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// How many seconds the token lives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u64>,
 }
 
 impl TokenResponse {
@@ -23,7 +32,17 @@ impl TokenResponse {
             access_token,
             token_type: "bearer",
             user,
+            refresh_token: None,
+            expires_in: None,
         }
+    }
+
+    /// The same with what renews it, and the seconds that the token lives.
+    #[must_use]
+    pub fn renewable(mut self, refresh_token: String, expires_in_s: u64) -> Self {
+        self.refresh_token = Some(refresh_token);
+        self.expires_in = Some(expires_in_s);
+        self
     }
 }
 
@@ -59,6 +78,36 @@ impl UserView {
     }
 }
 
+impl From<&User> for UserView {
+    fn from(user: &User) -> Self {
+        Self::new(user.id, user.email.clone(), user.kind.into())
+    }
+}
+
+/// Who is signed in, as the frontend's own session endpoint says it; nobody is `null` in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SessionResponse {
+    /// Who.
+    pub user: UserView,
+    /// Until when.
+    #[schema(format = DateTime)]
+    pub expires: String,
+}
+
+impl SessionResponse {
+    /// This user until this time, in milliseconds since the Unix epoch.
+    pub fn new(user: UserView, expires_at_ms: i64) -> Self {
+        Self {
+            user,
+            expires: timestamp(expires_at_ms),
+        }
+    }
+}
+
+/// What signing out answers: an empty object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+pub struct SignedOut {}
+
 /// Whether a user has signed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -67,6 +116,15 @@ pub enum UserKind {
     Regular,
     /// They were let in without.
     Guest,
+}
+
+impl From<records::UserKind> for UserKind {
+    fn from(kind: records::UserKind) -> Self {
+        match kind {
+            records::UserKind::Regular => Self::Regular,
+            records::UserKind::Guest => Self::Guest,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -84,5 +142,33 @@ mod tests {
              {\"id\":\"00000000-0000-0000-0000-000000000002\",\"email\":\"guest-1\",\"type\":\"guest\"}}"
         );
         assert!(!format!("{answer:?}").contains("a.b.c"));
+    }
+
+    #[test]
+    fn a_token_that_is_renewed_says_with_what_and_when() {
+        let id = UserId::new(uuid::Uuid::from_u128(2));
+        let user = UserView::new(id, "a@x.example".to_owned(), UserKind::Regular);
+        let answer = TokenResponse::new("a.b.c".to_owned(), user).renewable("r".to_owned(), 900);
+        let json = serde_json::to_value(&answer).unwrap();
+        assert_eq!(json["refresh_token"], "r");
+        assert_eq!(json["expires_in"], 900);
+        assert!(!format!("{answer:?}").contains("\"r\""));
+    }
+
+    #[test]
+    fn a_session_is_a_user_and_a_time_or_null() {
+        let id = UserId::new(uuid::Uuid::from_u128(2));
+        let user = UserView::new(id, "guest-1".to_owned(), UserKind::Guest);
+        let session = SessionResponse::new(user, 1_765_485_481_007);
+        assert_eq!(
+            serde_json::to_string(&session).unwrap(),
+            "{\"user\":{\"id\":\"00000000-0000-0000-0000-000000000002\",\"email\":\"guest-1\",\"type\":\"guest\"},\
+             \"expires\":\"2025-12-11T20:38:01.007Z\"}"
+        );
+        assert_eq!(
+            serde_json::to_string(&None::<SessionResponse>).unwrap(),
+            "null"
+        );
+        assert_eq!(serde_json::to_string(&SignedOut {}).unwrap(), "{}");
     }
 }

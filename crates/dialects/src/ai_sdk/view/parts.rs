@@ -4,17 +4,20 @@ use std::borrow::Cow;
 
 use chat_core::{
     id::LegId,
-    message::{Call, Message, Part, PartContent, PartStatus, Role, ToolResult},
+    message::{Approval, Call, Message, Part, PartContent, PartStatus, Role, ToolResult},
 };
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::super::{
-    event::input,
-    words::{CUT_SHORT, DENIED, NOT_JSON, SECTION_BREAK, SOURCE_PREFIX},
+use crate::{
+    ai_sdk::{
+        AiSdkChunks,
+        event::input,
+        words::{CUT_SHORT, DENIED, NOT_JSON, SECTION_BREAK, SOURCE_PREFIX},
+    },
+    ids,
 };
-use crate::ids;
 
 /// A part of a message. `type` says which of the other keys are there; no key is ever `null` for being absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
@@ -30,7 +33,8 @@ pub struct UiPart {
     /// The id of a tool call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<String>,
-    /// Of a text or a reasoning, `done`; of a tool call, `input-available`, `output-available` or `output-error`.
+    /// Of a text or a reasoning, `done`; of a tool call, `input-available`, `output-available` or `output-error`, and for
+    /// frontends that know approvals `approval-requested`, `approval-responded` or `output-denied`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub state: Option<&'static str>,
@@ -48,6 +52,9 @@ pub struct UiPart {
     /// Why a tool call failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_text: Option<String>,
+    /// Whether the reader lets a tool call run; for frontends that know approvals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<UiApproval>,
     /// The media type of a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
@@ -72,13 +79,49 @@ pub struct UiPart {
     pub data: Option<Value>,
 }
 
-/// The parts that are shown of a message.
-pub(super) fn of(message: &Message) -> Vec<UiPart> {
-    let parts = &message.body.parts;
+/// Whether a reader lets a tool call run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct UiApproval {
+    /// The id under which it was asked.
+    pub id: String,
+    /// What the reader said; left out while they have not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<bool>,
+    /// Why, in the reader's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The parts of a message in progress as they were when it paused last, or `None` when its reader has answered nothing yet:
+/// its stream tells such a message whole.
+///
+/// While another call waits there is nothing that a stream would add. Otherwise what comes after the last leg with an
+/// answered call is of the leg that goes on.
+pub(super) fn before_its_answers(parts: &[Part]) -> Option<&[Part]> {
+    let call = |part: &Part| {
+        part.content
+            .as_call()
+            .and_then(|call| call.approval.clone())
+    };
+    let answered = parts
+        .iter()
+        .rfind(|part| call(part).is_some_and(|approval| approval.approved.is_some()))?;
+    if parts
+        .iter()
+        .any(|part| part.content.as_call().is_some_and(Call::waits_for_consent))
+    {
+        return Some(parts);
+    }
+    let end = parts.iter().rposition(|part| part.leg == answered.leg)?;
+    parts.get(..=end)
+}
+
+/// How these of a message's parts are shown.
+pub(super) fn of(message: &Message, parts: &[Part], chunks: AiSdkChunks) -> Vec<UiPart> {
     let mut shown = Vec::with_capacity(parts.len() + 1);
     let mut last_step: Option<(Option<LegId>, u32)> = None;
     for part in parts {
-        let Some(ui) = ui_part(message, part) else {
+        let Some(ui) = ui_part(message, parts, part, chunks) else {
             continue;
         };
         // A leg's steps are never another leg's, though a run that continues a message counts from 0 again.
@@ -95,7 +138,7 @@ pub(super) fn of(message: &Message) -> Vec<UiPart> {
     shown
 }
 
-fn ui_part(message: &Message, part: &Part) -> Option<UiPart> {
+fn ui_part(message: &Message, parts: &[Part], part: &Part, chunks: AiSdkChunks) -> Option<UiPart> {
     match &part.content {
         PartContent::Text { text, .. } | PartContent::Refusal { text } => {
             prose("text", text.clone())
@@ -109,7 +152,7 @@ fn ui_part(message: &Message, part: &Part) -> Option<UiPart> {
                 .collect();
             prose("reasoning", sections.join(SECTION_BREAK))
         }
-        PartContent::Call(call) => Some(tool(message, part, call)),
+        PartContent::Call(call) => Some(tool(parts, part, call, chunks)),
         PartContent::File {
             media_type,
             name,
@@ -151,31 +194,47 @@ fn prose(kind: &'static str, text: String) -> Option<UiPart> {
     })
 }
 
-fn tool(message: &Message, part: &Part, call: &Call) -> UiPart {
-    let result = message.body.parts.iter().find_map(|other| {
-        if let PartContent::CallOutput { call, result } = &other.content
-            && *call == part.ordinal
-        {
-            Some(result)
-        } else {
-            None
-        }
+fn tool(parts: &[Part], part: &Part, call: &Call, chunks: AiSdkChunks) -> UiPart {
+    let result = parts.iter().find_map(|other| {
+        other
+            .content
+            .as_output()
+            .filter(|(of, _)| *of == part.ordinal)
+            .map(|(_, result)| result)
     });
     let whole = part.status == PartStatus::Completed;
     let input = input(&call.arguments).filter(|_| whole);
     let raw_input = input.is_none().then(|| call.arguments.clone());
+    let mut approval = call
+        .approval
+        .as_ref()
+        .filter(|_| chunks.has_approvals())
+        .map(said);
     let (state, output, error_text) = match result {
         Some(ToolResult::Output { output }) => ("output-available", Some(output.clone()), None),
         Some(ToolResult::Error { message }) => ("output-error", None, Some(message.clone())),
-        Some(ToolResult::Denied { reason }) => (
-            "output-error",
-            None,
-            Some(reason.clone().unwrap_or_else(|| DENIED.to_owned())),
-        ),
+        Some(ToolResult::Denied { reason }) => {
+            if let Some(approval) = &mut approval {
+                approval.approved = Some(false);
+                approval.reason.clone_from(reason);
+                ("output-denied", None, None)
+            } else {
+                let why = reason.clone().unwrap_or_else(|| DENIED.to_owned());
+                ("output-error", None, Some(why))
+            }
+        }
         None if !whole => ("output-error", None, Some(CUT_SHORT.to_owned())),
         None if input.is_none() => ("output-error", None, Some(NOT_JSON.to_owned())),
-        None => ("input-available", None, None),
+        None => match approval.as_ref().map(|approval| approval.approved) {
+            Some(Some(_)) => ("approval-responded", None, None),
+            Some(None) => ("approval-requested", None, None),
+            None => ("input-available", None, None),
+        },
     };
+    // The frontend's own check takes nothing but a consent beside what a call gave.
+    if state == "output-available" || state == "output-error" {
+        approval = approval.filter(|approval| approval.approved == Some(true));
+    }
     UiPart {
         kind: format!("tool-{}", call.name).into(),
         tool_call_id: Some(call.call_id.clone()),
@@ -184,6 +243,15 @@ fn tool(message: &Message, part: &Part, call: &Call) -> UiPart {
         raw_input,
         output,
         error_text,
+        approval,
         ..UiPart::default()
+    }
+}
+
+fn said(approval: &Approval) -> UiApproval {
+    UiApproval {
+        id: approval.id.clone(),
+        approved: approval.approved,
+        reason: approval.reason.clone(),
     }
 }

@@ -1,12 +1,19 @@
 use chat_core::{
-    id::{LegId, MessageId, RunId, UserId},
-    message::{Call, Executor, MessageBody, Part, PartContent, PartStatus, ToolKind, ToolResult},
-    run::RunError,
+    access::Visibility,
+    conversation::Conversation,
+    id::{ConversationId, LegId, MessageId, RunId, UserId},
+    message::{
+        Call, Executor, Message, MessageBody, MessageStatus, Part, PartContent, PartStatus, Role,
+        ToolKind, ToolResult,
+    },
+    ports::HistoryPage,
+    run::{RunError, Usage},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
+use crate::ai_sdk::AiSdkChunks;
 
 const NOW_MS: i64 = 1_765_485_481_007;
 
@@ -73,7 +80,7 @@ fn output(call: u32, result: ToolResult) -> PartContent {
 }
 
 fn shown(message: &Message) -> Value {
-    serde_json::to_value(UiMessage::new(message).unwrap()).unwrap()
+    serde_json::to_value(UiMessage::new(message, AiSdkChunks::All).unwrap()).unwrap()
 }
 
 const DONE: PartStatus = PartStatus::Completed;
@@ -118,8 +125,10 @@ fn a_stranger_reads_and_does_not_write() {
     let messages = [message(Role::User, vec![(None, DONE, text("Hi"))])];
     let owner = conversation().owner;
     let stranger = Owner::User(UserId::new(Uuid::from_u128(5)));
-    assert!(!MessagesResponse::new(&conversation(), &owner, &messages).is_readonly);
-    let answer = MessagesResponse::new(&conversation(), &stranger, &messages);
+    assert!(
+        !MessagesResponse::new(&conversation(), &owner, &messages, AiSdkChunks::All).is_readonly
+    );
+    let answer = MessagesResponse::new(&conversation(), &stranger, &messages, AiSdkChunks::All);
     insta::assert_snapshot!(serde_json::to_string_pretty(&answer).unwrap());
 }
 
@@ -128,7 +137,12 @@ fn a_stranger_reads_and_does_not_write() {
 fn a_message_that_is_being_written_is_left_out() {
     let mut answer = message(Role::Assistant, vec![(Some(0), DONE, text("Hi"))]);
     answer.body.status = MessageStatus::InProgress;
-    let response = MessagesResponse::new(&conversation(), &conversation().owner, &[answer]);
+    let response = MessagesResponse::new(
+        &conversation(),
+        &conversation().owner,
+        &[answer],
+        AiSdkChunks::All,
+    );
     assert_eq!(response.messages, Vec::new());
 }
 
@@ -261,7 +275,7 @@ fn an_answer_that_fell_short_says_why_and_what_it_cost() {
 #[test]
 fn a_resume_just_after_the_end_appends_the_stored_message() {
     let answer = message(Role::Assistant, vec![(Some(0), DONE, text("a \"b\"\n"))]);
-    let bytes = String::from_utf8(append_message(&answer)).unwrap();
+    let bytes = String::from_utf8(append_message(&answer, AiSdkChunks::All)).unwrap();
     insta::assert_snapshot!(bytes);
     let frame = bytes.split("\n\n").next().unwrap();
     let chunk: Value = serde_json::from_str(frame.split_once("data: ").unwrap().1).unwrap();
