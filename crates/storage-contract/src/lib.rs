@@ -36,6 +36,7 @@ pub mod run_log;
 pub mod runs;
 pub mod sample;
 pub mod secrets;
+pub mod sessions;
 pub mod thread_views;
 pub mod users;
 

@@ -1,5 +1,5 @@
 use chat_core::ports::{Conversations, Messages, Nodes, Notes, RunLog, Runs};
-use records::{Archive, Documents, Secrets, ThreadViews, Users};
+use records::{Archive, Documents, Secrets, Sessions, ThreadViews, Users};
 
 /// A store of everything that the engine calls.
 pub trait ChatStore: Conversations + Messages + Runs + RunLog + Nodes + Notes + 'static {}
@@ -7,9 +7,9 @@ pub trait ChatStore: Conversations + Messages + Runs + RunLog + Nodes + Notes + 
 impl<T: Conversations + Messages + Runs + RunLog + Nodes + Notes + 'static> ChatStore for T {}
 
 /// A store of everything that the engine does not call.
-pub trait RecordsStore: Users + Secrets + Documents + ThreadViews + 'static {}
+pub trait RecordsStore: Users + Sessions + Secrets + Documents + ThreadViews + 'static {}
 
-impl<T: Users + Secrets + Documents + ThreadViews + 'static> RecordsStore for T {}
+impl<T: Users + Sessions + Secrets + Documents + ThreadViews + 'static> RecordsStore for T {}
 
 /// A store of everything, in which records can be moved as a whole.
 pub trait WholeStore: ChatStore + RecordsStore + Archive {}
@@ -203,6 +203,28 @@ macro_rules! records_contract {
             a_taken_email_is_refused,
             racing_for_an_email_has_one_winner,
             a_password_is_found_as_it_was_stored,
+            a_password_replaces_only_the_one_it_was_made_for,
+            racing_passwords_have_one_winner,
+            a_promoted_guest_is_a_regular_user,
+            a_promoted_guest_keeps_what_they_own,
+            only_a_guest_is_promoted,
+            a_guest_is_not_promoted_to_a_taken_email,
+            racing_promotions_to_an_email_have_one_winner,
+            racing_promotions_of_a_guest_have_one_winner,
+        );
+        $crate::behaviours!(sessions, $fresh:
+            a_session_is_found_by_its_id,
+            an_expired_session_is_not_found,
+            the_current_token_is_rotated,
+            a_rotation_moves_the_expiry,
+            any_other_token_ends_the_session,
+            a_session_that_is_over_is_not_rotated,
+            a_session_is_rotated_until_it_expires,
+            racing_rotations_end_the_session,
+            an_ended_session_is_gone,
+            racing_ends_have_one_winner,
+            all_sessions_of_a_user_are_ended,
+            expired_sessions_are_swept,
         );
         $crate::behaviours!(secrets, $fresh:
             the_first_candidate_stays,
@@ -220,6 +242,17 @@ macro_rules! records_contract {
             a_suggestion_of_a_known_id_is_not_stored,
             a_suggestion_of_a_missing_version_is_not_stored,
             documents_are_listed_by_id,
+            an_added_version_makes_the_document,
+            an_added_version_is_the_newest,
+            anothers_document_is_foreign,
+            racing_added_versions_are_all_stored,
+            racing_first_versions_have_one_owner,
+            an_amended_version_keeps_its_time_and_suggestions,
+            amending_a_missing_document_makes_it,
+            the_newest_version_has_the_latest_time,
+            versions_after_a_time_are_deleted,
+            nothing_else_is_deleted_after_a_time,
+            racing_deletions_give_each_version_once,
         );
         $crate::behaviours!(thread_views, $fresh:
             a_view_is_found_as_it_was_stored,

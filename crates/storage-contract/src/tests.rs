@@ -26,6 +26,7 @@ fn the_macros_name_every_behaviour() {
         ("run_log", include_str!("run_log.rs")),
         ("runs", include_str!("runs.rs")),
         ("secrets", include_str!("secrets.rs")),
+        ("sessions", include_str!("sessions.rs")),
         ("thread_views", include_str!("thread_views.rs")),
         ("users", include_str!("users.rs")),
     ] {

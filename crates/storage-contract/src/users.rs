@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use chat_core::id::UserId;
-use records::{NewUser, PasswordHash, User, UserKind, UserRefusal, email_key};
+use chat_core::{access::Owner, id::UserId};
+use records::{
+    DocumentId, DocumentKind, DocumentVersion, NewUser, PasswordHash, Promotion, User, UserKind,
+    UserRefusal, email_key,
+};
 use tokio::task::JoinSet;
 
 use crate::{RecordsStore, sample};
@@ -98,6 +101,216 @@ pub async fn a_password_is_found_as_it_was_stored(store: Arc<dyn RecordsStore>) 
         (UserId::new(sample::uuid()), None),
     ] {
         assert_eq!(store.find_password(id).await.unwrap(), expected);
+    }
+}
+
+/// A password's hash is replaced by whoever knows it as it is, and by nobody else.
+pub async fn a_password_replaces_only_the_one_it_was_made_for(store: Arc<dyn RecordsStore>) {
+    let [old, new, other] = ["$2b$10$old", "$argon2id$\0new", "other"].map(hash);
+    let ada = NewUser {
+        password: Some(old.clone()),
+        ..user("ada@example.org", UserKind::Regular)
+    };
+    let guest = user("guest-17", UserKind::Guest);
+    for user in [&ada, &guest] {
+        store.insert_user(user.clone()).await.unwrap().unwrap();
+    }
+    for (id, was, replaced) in [
+        (ada.id, &new, false),
+        (ada.id, &old, true),
+        (ada.id, &old, false),
+        (guest.id, &old, false),
+        (UserId::new(sample::uuid()), &old, false),
+    ] {
+        let next = if replaced { &new } else { &other };
+        let done = store.replace_password(id, was, next.clone()).await.unwrap();
+        assert_eq!(done, replaced);
+    }
+    assert_eq!(store.find_password(ada.id).await.unwrap(), Some(new));
+    assert_eq!(store.find_password(guest.id).await.unwrap(), None);
+}
+
+/// When callers race to replace one hash, exactly one does.
+pub async fn racing_passwords_have_one_winner(store: Arc<dyn RecordsStore>) {
+    let old = hash("old");
+    let ada = NewUser {
+        password: Some(old.clone()),
+        ..user("ada@example.org", UserKind::Regular)
+    };
+    store.insert_user(ada.clone()).await.unwrap().unwrap();
+    let mut racing = JoinSet::new();
+    for racer in 0..16 {
+        let (store, id, old) = (Arc::clone(&store), ada.id, old.clone());
+        racing.spawn(async move {
+            let next = hash(&format!("new {racer}"));
+            let done = store.replace_password(id, &old, next.clone()).await;
+            done.unwrap().then_some(next)
+        });
+    }
+    let winners: Vec<_> = racing.join_all().await.into_iter().flatten().collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(
+        store.find_password(ada.id).await.unwrap().as_ref(),
+        winners.first()
+    );
+}
+
+/// A promoted guest is a regular user with the address as it was typed and the password, under the same id.
+pub async fn a_promoted_guest_is_a_regular_user(store: Arc<dyn RecordsStore>) {
+    let guest = user("guest-17", UserKind::Guest);
+    store.insert_user(guest.clone()).await.unwrap().unwrap();
+    let promoted = store
+        .promote_guest(promotion(guest.id, " Ada@Example.org"))
+        .await
+        .unwrap();
+    let ada = User {
+        id: guest.id,
+        email: " Ada@Example.org".to_owned(),
+        kind: UserKind::Regular,
+        created_at_ms: guest.at_ms,
+    };
+    assert_eq!(promoted, Ok(ada.clone()));
+    assert_eq!(store.find_user(guest.id).await.unwrap(), Some(ada.clone()));
+    let by_email = store.find_user_by_email("ada@example.org");
+    assert_eq!(by_email.await.unwrap(), Some(ada));
+    assert_eq!(store.find_user_by_email("guest-17").await.unwrap(), None);
+    assert_eq!(
+        store.find_password(guest.id).await.unwrap(),
+        Some(hash("secret"))
+    );
+}
+
+/// What a guest owned is the regular user's.
+pub async fn a_promoted_guest_keeps_what_they_own(store: Arc<dyn RecordsStore>) {
+    let guest = user("guest-17", UserKind::Guest);
+    store.insert_user(guest.clone()).await.unwrap().unwrap();
+    let owner = Owner::User(guest.id);
+    let version = DocumentVersion {
+        document: DocumentId(sample::uuid()),
+        created_at_ms: 1,
+        owner: owner.clone(),
+        title: "A title".to_owned(),
+        kind: DocumentKind::Text,
+        content: "Some text".to_owned(),
+    };
+    assert!(store.insert_version(version.clone()).await.unwrap());
+    let promoted = store.promote_guest(promotion(guest.id, "ada@example.org"));
+    promoted.await.unwrap().unwrap();
+    let owned = store.list_documents(Some(&owner), None, 5).await.unwrap();
+    assert_eq!(owned, [version.document]);
+}
+
+/// Only a guest is promoted: nobody who is not there, no regular user, and nobody twice. Nothing is changed otherwise.
+pub async fn only_a_guest_is_promoted(store: Arc<dyn RecordsStore>) {
+    let regular = NewUser {
+        password: Some(hash("own")),
+        ..user("ada@example.org", UserKind::Regular)
+    };
+    let guest = user("guest-17", UserKind::Guest);
+    for user in [&regular, &guest] {
+        store.insert_user(user.clone()).await.unwrap().unwrap();
+    }
+    let first = store.promote_guest(promotion(guest.id, "bob@example.org"));
+    first.await.unwrap().unwrap();
+    for id in [regular.id, guest.id, UserId::new(sample::uuid())] {
+        let before = store.find_user(id).await.unwrap();
+        let password = store.find_password(id).await.unwrap();
+        let again = Promotion {
+            password: hash("another"),
+            ..promotion(id, "eve@example.org")
+        };
+        assert_eq!(
+            store.promote_guest(again).await.unwrap(),
+            Err(UserRefusal::NotAGuest)
+        );
+        assert_eq!(store.find_user(id).await.unwrap(), before);
+        assert_eq!(store.find_password(id).await.unwrap(), password);
+    }
+    let taken = store.find_user_by_email("eve@example.org").await.unwrap();
+    assert_eq!(taken, None);
+}
+
+/// An address that another user has, however it is typed, is refused, and the guest stays one.
+pub async fn a_guest_is_not_promoted_to_a_taken_email(store: Arc<dyn RecordsStore>) {
+    let ada = user("ada@example.org", UserKind::Regular);
+    let guest = user("guest-17", UserKind::Guest);
+    for user in [&ada, &guest] {
+        store.insert_user(user.clone()).await.unwrap().unwrap();
+    }
+    let before = store.find_user(guest.id).await.unwrap();
+    let refused = store.promote_guest(promotion(guest.id, "ADA@example.org "));
+    assert_eq!(refused.await.unwrap(), Err(UserRefusal::EmailTaken));
+    assert_eq!(store.find_user(guest.id).await.unwrap(), before);
+    assert_eq!(store.find_user_by_email("guest-17").await.unwrap(), before);
+    assert_eq!(store.find_password(guest.id).await.unwrap(), None);
+    let holder = store.find_user_by_email("ada@example.org").await.unwrap();
+    assert_eq!(holder.map(|user| user.id), Some(ada.id));
+    // The refusal spent nothing: the guest may take another address.
+    let promoted = store.promote_guest(promotion(guest.id, "bob@example.org"));
+    promoted.await.unwrap().unwrap();
+}
+
+/// When guests race for one address, exactly one gets it, and the others stay guests.
+pub async fn racing_promotions_to_an_email_have_one_winner(store: Arc<dyn RecordsStore>) {
+    let mut racing = JoinSet::new();
+    for racer in 0..16 {
+        let store = Arc::clone(&store);
+        racing.spawn(async move {
+            let guest = user(&format!("guest-{racer}"), UserKind::Guest);
+            store.insert_user(guest.clone()).await.unwrap().unwrap();
+            let promotion = promotion(guest.id, "one@example.org");
+            (guest.id, store.promote_guest(promotion).await.unwrap())
+        });
+    }
+    let mut winners = Vec::new();
+    for (id, outcome) in racing.join_all().await {
+        let found = store.find_user(id).await.unwrap().unwrap();
+        match outcome {
+            Ok(user) => winners.push(user),
+            Err(refusal) => {
+                assert_eq!(refusal, UserRefusal::EmailTaken);
+                assert_eq!(found.kind, UserKind::Guest);
+            }
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    let holder = store.find_user_by_email("one@example.org").await.unwrap();
+    assert_eq!(holder.as_ref(), winners.first());
+}
+
+/// When callers race to promote one guest, one does, and the others are told that it is none any more.
+pub async fn racing_promotions_of_a_guest_have_one_winner(store: Arc<dyn RecordsStore>) {
+    let guest = user("guest-17", UserKind::Guest);
+    store.insert_user(guest.clone()).await.unwrap().unwrap();
+    let mut racing = JoinSet::new();
+    for racer in 0..16 {
+        let (store, id) = (Arc::clone(&store), guest.id);
+        racing.spawn(async move {
+            let email = format!("ada{racer}@example.org");
+            store.promote_guest(promotion(id, &email)).await.unwrap()
+        });
+    }
+    let mut winners = Vec::new();
+    for outcome in racing.join_all().await {
+        match outcome {
+            Ok(user) => winners.push(user),
+            Err(refusal) => assert_eq!(refusal, UserRefusal::NotAGuest),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    let found = store.find_user(guest.id).await.unwrap();
+    assert_eq!(found.as_ref(), winners.first());
+}
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::new(text.to_owned())
+}
+
+fn promotion(id: UserId, email: &str) -> Promotion {
+    Promotion {
+        id,
+        email: email.to_owned(),
+        password: hash("secret"),
     }
 }
 

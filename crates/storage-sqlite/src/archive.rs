@@ -46,7 +46,7 @@ impl Archive for SqliteStore {
             let connection = writing.connection;
             let rated = connection
                 .prepare_cached("UPDATE message SET rating = ?2 WHERE id = ?1 AND rating IS NULL")?
-                .execute(params![message.bytes(), number(rating)])?;
+                .execute(params![message.bytes(), rows::rating_number(rating)])?;
             if rated == 1 {
                 return Ok(Put::New);
             }
@@ -250,17 +250,17 @@ fn put_messages(
     conversation: ConversationId,
     messages: &[Written],
 ) -> Result<Vec<Put>, Failure> {
-    let next_seq: Option<i64> = connection
-        .prepare_cached("SELECT next_seq FROM conversation WHERE id = ?1")?
-        .query_row([conversation.bytes()], |row| row.get(0))
+    let found: Option<(i64, String)> = connection
+        .prepare_cached("SELECT next_seq, owner FROM conversation WHERE id = ?1")?
+        .query_row([conversation.bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(next_seq) = next_seq else {
+    let Some((next_seq, owner)) = found else {
         return Ok(vec![Put::Orphan; messages.len()]);
     };
     let mut after_last = next_seq;
     let mut outcomes = Vec::with_capacity(messages.len());
     for message in messages {
-        let put = put_message(connection, message)?;
+        let put = put_message(connection, &owner, message)?;
         if put == Put::New {
             after_last = after_last.max(signed(message.record.message.seq + 1));
         }
@@ -274,7 +274,7 @@ fn put_messages(
     Ok(outcomes)
 }
 
-fn put_message(connection: &Connection, written: &Written) -> Result<Put, Failure> {
+fn put_message(connection: &Connection, owner: &str, written: &Written) -> Result<Put, Failure> {
     let message = &written.record.message;
     let holder: Option<ConversationId> = connection
         .prepare_cached("SELECT conversation FROM message WHERE id = ?1")?
@@ -303,8 +303,8 @@ fn put_message(connection: &Connection, written: &Written) -> Result<Put, Failur
     }
     let stored = connection
         .prepare_cached(
-            "INSERT INTO message (id, conversation, seq, role, created_at, alias, rating, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+            "INSERT INTO message (id, conversation, seq, role, created_at, alias, rating, body, sent_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             message.id.bytes(),
@@ -313,8 +313,9 @@ fn put_message(connection: &Connection, written: &Written) -> Result<Put, Failur
             message.role.as_str(),
             message.created_at_ms,
             written.record.alias,
-            written.record.rating.map(number),
+            written.record.rating.map(rows::rating_number),
             written.body,
+            rows::sent_by(message.role, owner),
         ])?;
     if stored == 1 {
         search::note(connection, connection.last_insert_rowid())?;
@@ -324,14 +325,6 @@ fn put_message(connection: &Connection, written: &Written) -> Result<Put, Failur
 
 fn new_or_taken(stored: usize) -> Put {
     if stored == 1 { Put::New } else { Put::Taken }
-}
-
-/// A rating as it is stored.
-const fn number(rating: Rating) -> i64 {
-    match rating {
-        Rating::Up => 1,
-        Rating::Down => -1,
-    }
 }
 
 /// A conversation from what [`rows::conversation`] reads and `alias, metadata, tokens_used, next_seq`.
@@ -348,19 +341,9 @@ fn conversation_record(row: &Row<'_>) -> Result<ConversationRecord, Failure> {
 
 /// A message from what [`rows::message`] reads and `alias, rating`.
 fn message_record(row: &Row<'_>) -> Result<MessageRecord, Failure> {
-    let rating: Option<i64> = row.get(7)?;
     Ok(MessageRecord {
         message: rows::message(row)?,
         alias: row.get(6)?,
-        rating: match rating {
-            None => None,
-            Some(1) => Some(Rating::Up),
-            Some(-1) => Some(Rating::Down),
-            Some(other) => {
-                return Err(Failure::corrupt("rating")(
-                    format!("the number {other} is unknown").into(),
-                ));
-            }
-        },
+        rating: rows::rating(row, 7)?,
     })
 }

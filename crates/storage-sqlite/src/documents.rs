@@ -1,6 +1,9 @@
 use async_trait::async_trait;
 use chat_core::access::Owner;
-use records::{DocumentId, DocumentKind, DocumentVersion, Documents, StoreError, Suggestion};
+use records::{
+    AddVersion, DocumentId, DocumentKind, DocumentVersion, Documents, NewVersion, StoreError,
+    Suggestion,
+};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::{
@@ -13,6 +16,41 @@ use crate::{
 impl Documents for SqliteStore {
     async fn insert_version(&self, version: DocumentVersion) -> Result<bool, StoreError> {
         self.write(move |writing| insert_version(writing.connection, &version))
+            .await
+    }
+
+    async fn add_version(&self, version: NewVersion) -> Result<AddVersion, StoreError> {
+        self.write(move |writing| add_version(writing.connection, version, Onto::Next))
+            .await
+    }
+
+    async fn amend_version(&self, version: NewVersion) -> Result<AddVersion, StoreError> {
+        self.write(move |writing| add_version(writing.connection, version, Onto::Newest))
+            .await
+    }
+
+    async fn newest_version(&self, id: DocumentId) -> Result<Option<DocumentVersion>, StoreError> {
+        self.query(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT document, created_at, owner, title, kind, content FROM document_version
+                     WHERE document = ?1 ORDER BY created_at DESC LIMIT 1",
+                )?
+                .query_and_then([id.bytes()], version)?
+                .next()
+                .transpose()
+        })
+        .await
+    }
+
+    async fn delete_versions_after(
+        &self,
+        id: DocumentId,
+        owner: &Owner,
+        after_ms: i64,
+    ) -> Result<Vec<DocumentVersion>, StoreError> {
+        let owner = owner.to_string();
+        self.write(move |writing| delete_after(writing.connection, id, &owner, after_ms))
             .await
     }
 
@@ -116,6 +154,84 @@ fn insert_version(connection: &Connection, version: &DocumentVersion) -> Result<
             version.content,
         ])?;
     Ok(stored == 1)
+}
+
+/// Where a version goes.
+#[derive(Clone, Copy)]
+enum Onto {
+    /// After the newest version.
+    Next,
+    /// In place of the newest version.
+    Newest,
+}
+
+fn add_version(
+    connection: &Connection,
+    new: NewVersion,
+    onto: Onto,
+) -> Result<AddVersion, Failure> {
+    let owner = new.owner.to_string();
+    let newest: Option<(i64, String)> = connection
+        .prepare_cached(
+            "SELECT created_at, owner FROM document_version
+             WHERE document = ?1 ORDER BY created_at DESC LIMIT 1",
+        )?
+        .query_row([new.document.bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (created_at_ms, sql) = match newest {
+        Some((_, holder)) if holder != owner => return Ok(AddVersion::Foreign),
+        // The row stays, since its suggestions would go with it.
+        Some((newest, _)) if matches!(onto, Onto::Newest) => (
+            newest,
+            "UPDATE document_version SET owner = ?3, title = ?4, kind = ?5, content = ?6
+             WHERE document = ?1 AND created_at = ?2",
+        ),
+        newest => (
+            newest.map_or(new.at_ms, |(newest, _)| {
+                new.at_ms.max(newest.saturating_add(1))
+            }),
+            "INSERT INTO document_version (document, created_at, owner, title, kind, content)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        ),
+    };
+    connection.prepare_cached(sql)?.execute(params![
+        new.document.bytes(),
+        created_at_ms,
+        owner,
+        new.title,
+        new.kind.as_str(),
+        new.content,
+    ])?;
+    Ok(AddVersion::Stored(DocumentVersion {
+        document: new.document,
+        created_at_ms,
+        owner: new.owner,
+        title: new.title,
+        kind: new.kind,
+        content: new.content,
+    }))
+}
+
+fn delete_after(
+    connection: &Connection,
+    id: DocumentId,
+    owner: &str,
+    after_ms: i64,
+) -> Result<Vec<DocumentVersion>, Failure> {
+    let deleted: Vec<_> = connection
+        .prepare_cached(
+            "SELECT document, created_at, owner, title, kind, content FROM document_version
+             WHERE document = ?1 AND owner = ?2 AND created_at > ?3 ORDER BY created_at",
+        )?
+        .query_and_then(params![id.bytes(), owner, after_ms], version)?
+        .collect::<Result<_, _>>()?;
+    // Suggestions go with their version by their foreign key.
+    connection
+        .prepare_cached(
+            "DELETE FROM document_version WHERE document = ?1 AND owner = ?2 AND created_at > ?3",
+        )?
+        .execute(params![id.bytes(), owner, after_ms])?;
+    Ok(deleted)
 }
 
 fn insert_suggestion(connection: &Connection, suggestion: &Suggestion) -> Result<bool, Failure> {

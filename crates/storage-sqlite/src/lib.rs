@@ -24,6 +24,7 @@ mod rows;
 mod run_log;
 mod runs;
 mod search;
+mod sessions;
 mod store;
 mod thread_views;
 mod users;

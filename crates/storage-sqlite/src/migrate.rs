@@ -28,6 +28,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "0002_records.sql",
         sql: include_str!("../../../migrations/sqlite/0002_records.sql"),
     },
+    Migration {
+        number: 3,
+        name: "0003_chatbot.sql",
+        sql: include_str!("../../../migrations/sqlite/0003_chatbot.sql"),
+    },
 ];
 
 /// Brings a database to the layout of `migrations`, each step in a transaction of its own with its record.

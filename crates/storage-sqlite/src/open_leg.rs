@@ -346,8 +346,8 @@ fn insert_input(
 ) -> Result<(), Failure> {
     connection
         .prepare_cached(
-            "INSERT INTO message (id, conversation, seq, role, created_at, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO message (id, conversation, seq, role, created_at, body, sent_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             message.id.bytes(),
@@ -356,6 +356,7 @@ fn insert_input(
             message.role.as_str(),
             open.at_ms,
             rows::to_json("message", &message.body)?,
+            rows::sent_by(message.role, &open.caller.to_string()),
         ])?;
     search::note(connection, connection.last_insert_rowid())
 }

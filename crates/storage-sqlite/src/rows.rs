@@ -7,7 +7,7 @@ use chat_core::{
     message::{Message, Role},
     run::{Leg, RunStatus},
 };
-use records::DocumentId;
+use records::{DocumentId, Rating, SessionId};
 use rusqlite::Row;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -54,6 +54,16 @@ impl StoredId for DocumentId {
     }
 }
 
+impl StoredId for SessionId {
+    fn bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
 impl StoredId for Uuid {
     fn bytes(self) -> [u8; 16] {
         self.into_bytes()
@@ -84,6 +94,39 @@ pub(crate) fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, Failure> {
 /// A sequence number or an epoch as it is stored. One beyond what is stored is beyond all that are there.
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Who a message counts for in a quota: the owner of its conversation, if a person wrote it.
+pub(crate) fn sent_by(role: Role, owner: &str) -> Option<&str> {
+    (role == Role::User).then_some(owner)
+}
+
+/// How many rows a statement changed.
+pub(crate) fn count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
+}
+
+/// A rating as it is stored.
+pub(crate) const fn rating_number(rating: Rating) -> i64 {
+    match rating {
+        Rating::Up => 1,
+        Rating::Down => -1,
+    }
+}
+
+/// The rating in this column, which may hold none.
+pub(crate) fn rating(row: &Row<'_>, column: usize) -> Result<Option<Rating>, Failure> {
+    match row.get(column)? {
+        None => Ok(None),
+        Some(1) => Ok(Some(Rating::Up)),
+        Some(-1) => Ok(Some(Rating::Down)),
+        Some(other) => {
+            let other: i64 = other;
+            Err(Failure::corrupt("rating")(
+                format!("the number {other} is unknown").into(),
+            ))
+        }
+    }
 }
 
 /// A value as JSON text.

@@ -1,7 +1,10 @@
 use async_trait::async_trait;
 use chat_core::id::UserId;
-use records::{NewUser, PasswordHash, Secrets, StoreError, User, UserKind, UserRefusal, Users};
-use rusqlite::{OptionalExtension as _, Row, params};
+use records::{
+    NewUser, PasswordHash, Promotion, Secrets, StoreError, User, UserKind, UserRefusal, Users,
+    email_key,
+};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::{
     SqliteStore,
@@ -42,14 +45,7 @@ impl Users for SqliteStore {
     }
 
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.query(move |connection| {
-            connection
-                .prepare_cached("SELECT id, email, kind, created_at FROM user WHERE id = ?1")?
-                .query_and_then([id.bytes()], user)?
-                .next()
-                .transpose()
-        })
-        .await
+        self.query(move |connection| find(connection, id)).await
     }
 
     async fn find_user_by_email(&self, key: &str) -> Result<Option<User>, StoreError> {
@@ -76,6 +72,31 @@ impl Users for SqliteStore {
         })
         .await
     }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        was: &PasswordHash,
+        next: PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let was = was.clone();
+        self.write(move |writing| {
+            let replaced = writing
+                .connection
+                .prepare_cached("UPDATE user SET password = ?3 WHERE id = ?1 AND password = ?2")?
+                .execute(params![id.bytes(), was.text(), next.text()])?;
+            Ok(replaced == 1)
+        })
+        .await
+    }
+
+    async fn promote_guest(
+        &self,
+        promotion: Promotion,
+    ) -> Result<Result<User, UserRefusal>, StoreError> {
+        self.write(move |writing| promote(writing.connection, &promotion))
+            .await
+    }
 }
 
 #[async_trait]
@@ -97,6 +118,44 @@ impl Secrets for SqliteStore {
         })
         .await
     }
+}
+
+fn find(connection: &Connection, id: UserId) -> Result<Option<User>, Failure> {
+    connection
+        .prepare_cached("SELECT id, email, kind, created_at FROM user WHERE id = ?1")?
+        .query_and_then([id.bytes()], user)?
+        .next()
+        .transpose()
+}
+
+fn promote(
+    connection: &Connection,
+    promotion: &Promotion,
+) -> Result<Result<User, UserRefusal>, Failure> {
+    let guest = find(connection, promotion.id)?.filter(|user| user.kind == UserKind::Guest);
+    let Some(guest) = guest else {
+        return Ok(Err(UserRefusal::NotAGuest));
+    };
+    // The key is all that can stand in the way of this.
+    let promoted = connection
+        .prepare_cached(
+            "UPDATE OR IGNORE user SET email = ?2, email_key = ?3, kind = ?4, password = ?5 WHERE id = ?1",
+        )?
+        .execute(params![
+            promotion.id.bytes(),
+            promotion.email,
+            email_key(&promotion.email),
+            UserKind::Regular.as_str(),
+            promotion.password.text(),
+        ])?;
+    if promoted == 0 {
+        return Ok(Err(UserRefusal::EmailTaken));
+    }
+    Ok(Ok(User {
+        email: promotion.email.clone(),
+        kind: UserKind::Regular,
+        ..guest
+    }))
 }
 
 /// A user from `id, email, kind, created_at`.

@@ -1,0 +1,127 @@
+use async_trait::async_trait;
+use chat_core::id::UserId;
+use records::{NewSession, Rotation, SessionId, Sessions, StoreError};
+use rusqlite::{Connection, params};
+
+use crate::{
+    SqliteStore,
+    error::Failure,
+    rows::{self, StoredId as _},
+};
+
+#[async_trait]
+impl Sessions for SqliteStore {
+    async fn insert_session(&self, session: NewSession) -> Result<(), StoreError> {
+        self.write(move |writing| {
+            writing
+                .connection
+                .prepare_cached(
+                    "INSERT INTO session (id, user, token, created_at, expires_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![
+                    session.id.bytes(),
+                    session.user.bytes(),
+                    session.token,
+                    session.at_ms,
+                    session.expires_at_ms,
+                ])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn find_session(&self, id: SessionId, at_ms: i64) -> Result<Option<UserId>, StoreError> {
+        self.query(move |connection| {
+            connection
+                .prepare_cached("SELECT user FROM session WHERE id = ?1 AND expires_at >= ?2")?
+                .query_and_then(params![id.bytes(), at_ms], |row| rows::id(row, 0))?
+                .next()
+                .transpose()
+        })
+        .await
+    }
+
+    async fn rotate_session(
+        &self,
+        id: SessionId,
+        presented: [u8; 32],
+        next: [u8; 32],
+        at_ms: i64,
+        expires_at_ms: i64,
+    ) -> Result<Rotation, StoreError> {
+        self.write(move |writing| {
+            rotate(
+                writing.connection,
+                id,
+                presented,
+                next,
+                at_ms,
+                expires_at_ms,
+            )
+        })
+        .await
+    }
+
+    async fn end_session(&self, id: SessionId) -> Result<bool, StoreError> {
+        self.write(move |writing| Ok(end(writing.connection, id)? == 1))
+            .await
+    }
+
+    async fn end_sessions_of(&self, user: UserId) -> Result<u64, StoreError> {
+        self.write(move |writing| {
+            let ended = writing
+                .connection
+                .prepare_cached("DELETE FROM session WHERE user = ?1")?
+                .execute([user.bytes()])?;
+            Ok(rows::count(ended))
+        })
+        .await
+    }
+
+    async fn sweep_sessions(&self, at_ms: i64) -> Result<u64, StoreError> {
+        self.write(move |writing| {
+            let swept = writing
+                .connection
+                .prepare_cached("DELETE FROM session WHERE expires_at < ?1")?
+                .execute([at_ms])?;
+            Ok(rows::count(swept))
+        })
+        .await
+    }
+}
+
+fn rotate(
+    connection: &Connection,
+    id: SessionId,
+    presented: [u8; 32],
+    next: [u8; 32],
+    at_ms: i64,
+    expires_at_ms: i64,
+) -> Result<Rotation, Failure> {
+    let found: Option<(UserId, [u8; 32])> = connection
+        .prepare_cached("SELECT user, token FROM session WHERE id = ?1 AND expires_at >= ?2")?
+        .query_and_then(params![id.bytes(), at_ms], |row| {
+            Ok::<_, Failure>((rows::id(row, 0)?, row.get(1)?))
+        })?
+        .next()
+        .transpose()?;
+    let Some((user, current)) = found else {
+        return Ok(Rotation::Unknown);
+    };
+    // Both are hashes of random tokens: how long the comparison takes tells nothing of a token.
+    if presented != current {
+        end(connection, id)?;
+        return Ok(Rotation::Reused(user));
+    }
+    connection
+        .prepare_cached("UPDATE session SET token = ?2, expires_at = ?3 WHERE id = ?1")?
+        .execute(params![id.bytes(), next, expires_at_ms])?;
+    Ok(Rotation::Rotated(user))
+}
+
+fn end(connection: &Connection, id: SessionId) -> Result<usize, Failure> {
+    Ok(connection
+        .prepare_cached("DELETE FROM session WHERE id = ?1")?
+        .execute([id.bytes()])?)
+}
