@@ -318,22 +318,6 @@ pub async fn a_second_open_replaces_the_first_and_never_shares_the_slot(store: A
     );
 }
 
-/// A paused holder is cancelled where it stands: it has no owner that could close it.
-pub async fn a_paused_holder_is_cancelled_at_once(store: Arc<dyn ChatStore>) {
-    let owner = sample::owner();
-    let id = sample::conversation_id();
-    let first = sample::send(&owner, id, "one");
-    let leg = sample::opened(&*store, &first).await;
-    assert_eq!(
-        store.close_leg(sample::pause(&first, &leg)).await.unwrap(),
-        Closed::Done
-    );
-    let second = sample::opened(&*store, &sample::send(&owner, id, "two")).await;
-    assert_eq!(second.predecessor, None);
-    let paused = store.find_leg(first.leg).await.unwrap().unwrap();
-    assert_eq!(paused.status, RunStatus::Cancelled);
-}
-
 /// A repeated key gives the leg that was opened then, and nothing is changed.
 pub async fn a_repeated_key_gives_the_first_leg(store: Arc<dyn ChatStore>) {
     let owner = sample::owner();

@@ -23,15 +23,19 @@
 
 pub mod archive;
 pub mod archive_messages;
+pub mod changes;
 pub mod conversations;
 pub mod cuts;
 pub mod documents;
+pub mod drops;
 pub mod files;
 pub mod growth;
 pub mod history;
 pub mod messages;
 pub mod nodes;
 pub mod notes;
+pub mod quotas;
+pub mod resumes;
 pub mod run_log;
 pub mod runs;
 pub mod sample;
@@ -39,6 +43,7 @@ pub mod secrets;
 pub mod sessions;
 pub mod thread_views;
 pub mod users;
+pub mod waiting;
 
 mod suite;
 

@@ -12,12 +12,15 @@ use chat_core::{
     access::{Owner, Visibility},
     codec,
     conversation::{NewConversation, Origin},
-    event::{EventKind, Field, RunEvent},
+    event::{CallAnswer, EventKind, Field, Reply, RunEvent},
     id::{ConversationId, LegId, MessageId, NodeId, RunId, UserId},
-    message::{MessageBody, MessageStatus, NewMessage, Part, PartContent, PartStatus, Role},
+    message::{
+        MessageBody, MessageStatus, NewMessage, Part, PartContent, PartStatus, Role, ToolResult,
+    },
     ports::{
-        AnswerRecord, CloseLeg, Conversations, FreshLeg, LogBatch, MessageQuery, Messages, OpenLeg,
-        Opened, Policy, SearchQuery, Wanted,
+        AnswerRecord, CloseLeg, Closed, Conversations, EndPaused, FreshLeg, LogBatch, MessageQuery,
+        Messages, OpenLeg, Opened, PausedRun, Policy, ResumeRun, Resumed, ResumedLeg, Runs,
+        SearchQuery, Wanted,
     },
     run::{LegSettings, Outcome, RunStatus},
 };
@@ -150,7 +153,88 @@ pub fn close(open: &OpenLeg, leg: &FreshLeg, text: &str) -> CloseLeg {
 pub fn pause(open: &OpenLeg, leg: &FreshLeg) -> CloseLeg {
     CloseLeg {
         status: RunStatus::RequiresAction,
+        expires_at_ms: Some(open.at_ms + 600_000),
         ..close(open, leg, "which city?")
+    }
+}
+
+/// A fresh conversation whose run waits for its client.
+pub async fn paused(store: &(impl Conversations + Runs + ?Sized)) -> (OpenLeg, FreshLeg) {
+    let open = send(&owner(), conversation_id(), "question");
+    let leg = opened(store, &open).await;
+    let closed = store.close_leg(pause(&open, &leg)).await.expect("a close");
+    assert_eq!(closed, Closed::Done);
+    (open, leg)
+}
+
+/// The run of the leg that `open` opened, while that is its newest.
+pub fn waiting(open: &OpenLeg) -> PausedRun {
+    PausedRun {
+        conversation: open.conversation,
+        run: open.run,
+        leg: open.leg,
+        message: open.answer,
+    }
+}
+
+/// The end of a run that waits, with this for its answer.
+pub fn end(paused: PausedRun, status: RunStatus, text: &str) -> EndPaused {
+    let mut body = body(text);
+    body.run = Some(paused.run);
+    EndPaused {
+        run: paused.run,
+        leg: paused.leg,
+        status,
+        body,
+        at_ms: 1_700_000_000_500,
+    }
+}
+
+/// The next leg of a run that waits, with an answer of its client's.
+pub fn resume(caller: &Owner, paused: PausedRun, text: &str) -> ResumeRun {
+    let mut body = body(text);
+    body.run = Some(paused.run);
+    body.status = MessageStatus::InProgress;
+    ResumeRun {
+        conversation: paused.conversation,
+        caller: caller.clone(),
+        run: paused.run,
+        after: paused.leg,
+        leg: LegId::new(uuid()),
+        answers: vec![
+            CallAnswer {
+                call: 1,
+                call_id: "call_a".to_owned(),
+                reply: Reply::Consent {
+                    reason: Some("go on".to_owned()),
+                },
+            },
+            CallAnswer {
+                call: 2,
+                call_id: "call_b".to_owned(),
+                reply: Reply::Result {
+                    part: 3,
+                    result: ToolResult::Denied { reason: None },
+                },
+            },
+        ],
+        body,
+        settings: LegSettings {
+            model: "another-model".to_owned(),
+            ..settings()
+        },
+        echo: Some(serde_json::json!({"trigger": "approval"})),
+        node: NodeId::new(uuid()),
+        key: None,
+        at_ms: 1_700_000_000_400,
+    }
+}
+
+/// Resumes a run that must wait.
+pub async fn resumed(store: &(impl Conversations + ?Sized), resume: &ResumeRun) -> ResumedLeg {
+    match store.resume_run(resume.clone()).await.expect("a leg") {
+        Resumed::Fresh(leg) => leg,
+        other @ (Resumed::Repeated(_) | Resumed::Lost) => panic!("{other:?} is no fresh leg"),
     }
 }
 

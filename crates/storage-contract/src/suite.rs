@@ -69,7 +69,6 @@ macro_rules! chat_contract {
             the_first_failing_check_is_answered,
             a_held_slot_is_busy_under_refuse,
             a_second_open_replaces_the_first_and_never_shares_the_slot,
-            a_paused_holder_is_cancelled_at_once,
             a_repeated_key_gives_the_first_leg,
             a_repeated_key_is_answered_before_any_refusal,
             two_callers_with_one_key_do_not_meet,
@@ -96,6 +95,62 @@ macro_rules! chat_contract {
             a_cut_at_an_unknown_or_foreign_message_cuts_nothing,
             a_cut_frees_the_slot_of_the_run_that_it_deletes,
             a_key_outlives_the_cut_of_its_leg,
+        );
+        $crate::behaviours!(waiting, $fresh:
+            a_paused_run_is_found,
+            a_paused_holder_ends_as_the_send_says,
+            a_paused_holder_that_is_not_named_refuses_the_send,
+            a_paused_holder_is_looked_at_last,
+            a_cut_deletes_a_paused_run,
+            an_end_leaves_a_run_that_goes_on_to_its_owner,
+            a_paused_run_is_ended,
+            a_late_end_of_a_paused_run_is_lost,
+            an_end_names_the_newest_leg,
+            expired_runs_are_listed_in_order,
+            a_run_that_does_not_wait_does_not_expire,
+            a_run_that_is_to_stop_does_not_pause,
+            a_pause_that_races_a_stop_is_one_of_both,
+            racing_for_a_paused_run_has_one_winner,
+            asking_a_paused_run_to_stop_changes_nothing,
+        );
+        $crate::behaviours!(resumes, $fresh:
+            a_resumed_leg_is_found_as_it_was_opened,
+            a_resume_writes_the_answer,
+            a_resumed_run_holds_the_slot,
+            a_resumed_leg_is_closed,
+            a_run_is_resumed_twice,
+            a_late_answer_resumes_its_run,
+            an_answer_to_a_run_that_was_followed_is_lost,
+            a_resume_of_anything_else_is_lost,
+            a_resume_of_what_was_deleted_is_lost,
+            a_repeated_key_gives_the_resumed_leg,
+            a_lost_resume_does_not_use_up_its_key,
+            racing_resumes_have_one_winner,
+            a_resume_that_races_a_send_leaves_one_holder,
+            deleting_takes_every_leg_of_a_run,
+        );
+        $crate::behaviours!(drops, $fresh:
+            a_cut_at_any_message_deletes_from_it_on,
+            a_cut_at_a_message_that_is_not_there_is_none,
+            a_cut_drops_the_run_that_answers_there,
+            a_cut_leaves_a_run_that_answers_before,
+            a_cut_drops_a_paused_run,
+            a_cut_takes_notes_and_ratings_along,
+        );
+        $crate::behaviours!(quotas, $fresh:
+            a_send_beyond_the_quota_is_refused,
+            a_quota_counts_the_callers_own_messages,
+            a_quota_counts_from_its_time_on,
+            a_deleted_message_does_not_count,
+            a_quota_is_looked_at_after_the_key,
+        );
+        $crate::behaviours!(changes, $fresh:
+            a_conversation_is_changed_as_asked,
+            a_missing_conversation_is_not_changed,
+            ratings_are_listed_in_order,
+            a_foreign_message_is_not_rated,
+            a_rating_outlives_a_write_of_its_message,
+            deleting_takes_ratings_along,
         );
         $crate::behaviours!(history, $fresh:
             conversations_are_listed_newest_first,

@@ -48,8 +48,8 @@ pub trait Conversations: Send + Sync {
     /// In one transaction: the leg is stored with the next index of its run and its `answers`; the conversation's epoch is
     /// raised and the leg carries it; the run's answer message takes `body`; the run is `queued`, works on `node` and does
     /// not expire any more. The run must be `requires_action`, or else `expired` or `cancelled` while no other run holds
-    /// the slot and its answer's place is the last one given: a late answer, for which the run takes the slot again. Its
-    /// newest leg must be `after`, and closed. Anything else, a run or a conversation that is gone among it, is
+    /// the slot and its answer's place is the last one given: a late answer, for which the same run takes the slot again,
+    /// so that its answer stays one message at one place. Its newest leg must be `after`, and closed. Anything else, a run or a conversation that is gone among it, is
     /// [`Resumed::Lost`] and changes nothing. A repeated idempotency key is looked at first. When callers race, exactly
     /// one opens the leg.
     async fn resume_run(&self, resume: ResumeRun) -> Result<Resumed, StoreError> {

@@ -26,7 +26,8 @@ pub trait Runs: Send + Sync {
     /// Closes a leg: its answer, its seal, its run's status and, when that is terminal, the slot, in one transaction.
     ///
     /// The first close wins: a later one, one with another epoch and one of a deleted leg answer [`Closed::Lost`] and
-    /// change nothing. With [`RunStatus::RequiresAction`] the run keeps the slot. The leg's log records are deleted;
+    /// change nothing. With [`RunStatus::RequiresAction`] the run keeps the slot; but a run that is `cancelling` does not
+    /// pause: its leg stays open, and the close is lost. The leg's log records are deleted;
     /// from now on the leg is read from its seal only. An answer without content is not stored.
     async fn close_leg(&self, close: CloseLeg) -> Result<Closed, StoreError>;
 

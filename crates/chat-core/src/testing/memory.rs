@@ -1,3 +1,9 @@
+mod nodes;
+mod notes;
+mod run_log;
+mod runs;
+mod waiting;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -7,17 +13,15 @@ use async_trait::async_trait;
 
 use crate::{
     access::Owner,
-    codec,
-    conversation::{Conversation, Origin},
+    conversation::{Conversation, NewConversation, Origin},
     event::RunEvent,
     id::{ConversationId, LegId, MessageId, NodeId, RunId},
-    message::{Message, Role},
+    message::{Message, Rating, Role},
     ports::{
-        Beat, Checkpoint, CloseLeg, Closed, Conversations, Deleted, DroppedLeg, FreshLeg,
-        HistoryCursor, HistoryPage, HistoryQuery, IdempotencyKey, LegRef, LogBatch, MessagePage,
-        MessageQuery, Messages, Nodes, Notes, OpenLeg, Opened, Pin, PinScope, Policy, Predecessor,
-        Refusal, RunLog, Runs, SearchHit, SearchQuery, Standing, StopAsked, StoreError, Summary,
-        Wanted,
+        ConversationChange, Conversations, Cut, Deleted, DroppedLeg, FreshLeg, HistoryCursor,
+        HistoryPage, HistoryQuery, IdempotencyKey, LegRef, MessagePage, MessageQuery, Messages,
+        OpenLeg, Opened, Pin, PinScope, Policy, Predecessor, Quota, Refusal, ResumeRun, Resumed,
+        SearchHit, SearchQuery, StoreError, Summary, Wanted,
     },
     run::{Leg, RunStatus},
     terms,
@@ -36,6 +40,7 @@ struct State {
     keys: HashMap<(Owner, IdempotencyKey), LegRef>,
     summaries: HashMap<ConversationId, Summary>,
     pins: Vec<Pin>,
+    ratings: HashMap<MessageId, Rating>,
     nodes: BTreeMap<NodeId, u64>,
     opened: u64,
 }
@@ -50,16 +55,20 @@ struct ConversationRow {
 }
 
 impl ConversationRow {
-    fn new(open: &OpenLeg) -> Self {
-        let new = open.create.clone();
+    fn new(
+        id: ConversationId,
+        owner: &Owner,
+        new: Option<NewConversation>,
+        created_at_ms: i64,
+    ) -> Self {
         Self {
             conversation: Conversation {
-                id: open.conversation,
-                owner: open.caller.clone(),
-                title: new.as_ref().and_then(|new| new.title.clone()),
+                id,
+                owner: owner.clone(),
                 visibility: new.as_ref().map(|new| new.visibility).unwrap_or_default(),
-                origin: new.map_or(Origin::AiSdk, |new| new.origin),
-                created_at_ms: open.at_ms,
+                origin: new.as_ref().map_or(Origin::AiSdk, |new| new.origin),
+                title: new.and_then(|new| new.title),
+                created_at_ms,
             },
             next_seq: 1,
             epoch: 0,
@@ -76,6 +85,8 @@ impl ConversationRow {
 #[derive(Debug)]
 struct RunRow {
     status: RunStatus,
+    /// When it expires; only while it waits for its client.
+    expires_at_ms: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -85,15 +96,6 @@ struct LegRow {
     order: u64,
     log: BTreeMap<u32, RunEvent>,
     seal: Option<Vec<u8>>,
-}
-
-/// An append that the contract forbids.
-#[derive(Debug, thiserror::Error)]
-#[error("a batch of leg {leg} begins at {first}, which leaves a gap: its log goes on at {next}")]
-struct Gap {
-    leg: LegId,
-    first: u32,
-    next: u32,
 }
 
 impl MemoryStore {
@@ -130,6 +132,8 @@ impl State {
     fn cut(&mut self, conversation: ConversationId, seq: u64) -> Vec<DroppedLeg> {
         self.messages
             .retain(|_, message| message.conversation != conversation || message.seq < seq);
+        let messages = &self.messages;
+        self.ratings.retain(|id, _| messages.contains_key(id));
         if self
             .summaries
             .get(&conversation)
@@ -163,6 +167,12 @@ impl State {
     }
 
     fn refuses(&self, open: &OpenLeg, cut: Option<u64>) -> Option<Refusal> {
+        if open
+            .quota
+            .is_some_and(|quota| self.is_spent(&open.caller, quota))
+        {
+            return Some(Refusal::QuotaSpent);
+        }
         let row = self.conversations.get(&open.conversation);
         match row {
             None if open.create.is_none() => return Some(Refusal::NotFound),
@@ -192,7 +202,28 @@ impl State {
                 .values()
                 .any(|row| row.leg.run == run && is_cut(row))
         });
-        (open.policy == Policy::Refuse && stays).then_some(Refusal::Busy)
+        match (holder.filter(|_| stays), open.policy) {
+            (None, _) => None,
+            (Some(_), Policy::Refuse) => Some(Refusal::Busy),
+            (Some(run), Policy::Replace) => {
+                let paused = self.paused(run)?;
+                let named = open.ends.as_ref().map(|end| (end.run, end.leg));
+                (named != Some((paused.run, paused.leg))).then_some(Refusal::Paused(paused))
+            }
+        }
+    }
+
+    fn is_spent(&self, caller: &Owner, quota: Quota) -> bool {
+        let is_own = |id| {
+            let row = self.conversations.get(id);
+            row.is_some_and(|row| row.conversation.owner == *caller)
+        };
+        let sent = self.messages.values().filter(|message| {
+            message.role == Role::User
+                && message.created_at_ms >= quota.since_ms
+                && is_own(&message.conversation)
+        });
+        u64::try_from(sent.count()).unwrap_or(u64::MAX) > quota.limit
     }
 
     /// Does what a send asks for, once it was checked.
@@ -215,11 +246,12 @@ impl State {
                 leg: leg.id,
                 node: leg.node,
             });
-        if let Some(run) = holder.and_then(|run| self.runs.get_mut(&run)) {
-            run.status = match predecessor {
-                Some(_) => RunStatus::Cancelling,
-                None => RunStatus::Cancelled,
-            };
+        if predecessor.is_some() {
+            if let Some(run) = holder.and_then(|run| self.runs.get_mut(&run)) {
+                run.status = RunStatus::Cancelling;
+            }
+        } else if let (Some(_), Some(end)) = (holder, open.ends) {
+            self.end(end);
         }
         let mut created = false;
         let row = self
@@ -227,7 +259,7 @@ impl State {
             .entry(open.conversation)
             .or_insert_with(|| {
                 created = true;
-                ConversationRow::new(&open)
+                ConversationRow::new(open.conversation, &open.caller, open.create, open.at_ms)
             });
         row.epoch += u64::from(cut.is_some());
         for message in open.input {
@@ -254,7 +286,13 @@ impl State {
             dropped,
         };
         let status = RunStatus::Queued;
-        self.runs.insert(open.run, RunRow { status });
+        self.runs.insert(
+            open.run,
+            RunRow {
+                status,
+                expires_at_ms: None,
+            },
+        );
         self.opened += 1;
         self.legs.insert(
             open.leg,
@@ -343,6 +381,53 @@ impl Conversations for MemoryStore {
         }
         let fresh = state.open(open, cut, key);
         Ok(Opened::Fresh(Box::new(fresh)))
+    }
+
+    async fn resume_run(&self, resume: ResumeRun) -> Result<Resumed, StoreError> {
+        Ok(self.lock().resume(resume))
+    }
+
+    async fn cut(
+        &self,
+        conversation: ConversationId,
+        from: MessageId,
+    ) -> Result<Option<Cut>, StoreError> {
+        let mut state = self.lock();
+        let Some(seq) = state
+            .message_of(conversation, from)
+            .map(|message| message.seq)
+        else {
+            return Ok(None);
+        };
+        let before = state.messages.len();
+        let dropped = state.cut(conversation, seq);
+        if let Some(row) = state.conversations.get_mut(&conversation) {
+            row.epoch += 1;
+        }
+        let messages = before - state.messages.len();
+        Ok(Some(Cut {
+            messages: u64::try_from(messages).unwrap_or(u64::MAX),
+            dropped,
+        }))
+    }
+
+    async fn change_conversation(
+        &self,
+        id: ConversationId,
+        change: ConversationChange,
+    ) -> Result<Option<Conversation>, StoreError> {
+        let mut state = self.lock();
+        let Some(row) = state.conversations.get_mut(&id) else {
+            return Ok(None);
+        };
+        let conversation = &mut row.conversation;
+        if let Some(title) = change.title {
+            conversation.title = Some(title);
+        }
+        if let Some(visibility) = change.visibility {
+            conversation.visibility = visibility;
+        }
+        Ok(Some(conversation.clone()))
     }
 
     async fn find_conversation(
@@ -468,285 +553,35 @@ impl Messages for MemoryStore {
         hits.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
         Ok(hits)
     }
-}
 
-#[async_trait]
-impl Runs for MemoryStore {
-    async fn find_leg(&self, id: LegId) -> Result<Option<Leg>, StoreError> {
-        let state = self.lock();
-        Ok(state.legs.get(&id).map(|row| state.snapshot(row)))
-    }
-
-    async fn newest_leg(&self, conversation: ConversationId) -> Result<Option<Leg>, StoreError> {
-        let state = self.lock();
-        let newest = state
-            .legs
-            .values()
-            .filter(|row| row.leg.conversation == conversation)
-            .max_by_key(|row| row.order);
-        Ok(newest.map(|row| state.snapshot(row)))
-    }
-
-    async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<Closed, StoreError> {
-        let mut state = self.lock();
-        let Some(leg) = open_with(&state, checkpoint.leg, checkpoint.epoch) else {
-            return Ok(Closed::Lost);
-        };
-        if let Some(run) = state.runs.get_mut(&leg.run)
-            && run.status != RunStatus::Cancelling
-        {
-            run.status = checkpoint.status;
-        }
-        if let Some(answer) = checkpoint.answer {
-            state.write_answer(&leg, answer);
-        }
-        Ok(Closed::Done)
-    }
-
-    async fn close_leg(&self, close: CloseLeg) -> Result<Closed, StoreError> {
-        let mut state = self.lock();
-        let Some(leg) = open_with(&state, close.leg, close.epoch) else {
-            return Ok(Closed::Lost);
-        };
-        if let Some(row) = state.legs.get_mut(&close.leg) {
-            row.leg.closed_at_ms = Some(close.at_ms);
-            row.leg.error = close.error;
-            row.seal = Some(close.seal);
-            row.log.clear();
-        }
-        if let Some(run) = state.runs.get_mut(&leg.run) {
-            run.status = close.status;
-        }
-        if let Some(row) = state.conversations.get_mut(&leg.conversation)
-            && row.slot == Some(leg.run)
-            && close.status.is_terminal()
-        {
-            row.slot = None;
-        }
-        if let Some(answer) = close.answer {
-            state.write_answer(&leg, answer);
-        }
-        Ok(Closed::Done)
-    }
-
-    async fn ask_stop(
+    async fn rate_message(
         &self,
         conversation: ConversationId,
-    ) -> Result<Option<StopAsked>, StoreError> {
-        let mut state = self.lock();
-        let holder = state
-            .conversations
-            .get(&conversation)
-            .and_then(|row| row.slot);
-        let Some(asked) = holder
-            .and_then(|run| state.open_leg_of(run))
-            .map(|leg| StopAsked {
-                leg: leg.id,
-                node: leg.node,
-            })
-        else {
-            return Ok(None);
-        };
-        if let Some(run) = holder.and_then(|run| state.runs.get_mut(&run)) {
-            run.status = RunStatus::Cancelling;
-        }
-        Ok(Some(asked))
-    }
-
-    async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError> {
-        let state = self.lock();
-        let mut rows: Vec<&LegRow> = state
-            .legs
-            .values()
-            .filter(|row| row.leg.closed_at_ms.is_none() && !alive.contains(&row.leg.node))
-            .collect();
-        rows.sort_by_key(|row| row.order);
-        Ok(rows.into_iter().map(|row| state.snapshot(row)).collect())
-    }
-
-    async fn standing(&self, legs: &[LegId]) -> Result<Vec<Standing>, StoreError> {
-        let state = self.lock();
-        let standing = |leg: &LegId| match state.legs.get(leg).map(|row| state.snapshot(row)) {
-            None => Standing::Gone,
-            Some(leg) if leg.closed_at_ms.is_some() => Standing::Closed,
-            Some(leg) if leg.status == RunStatus::Cancelling => Standing::Stopping,
-            Some(_) => Standing::Open,
-        };
-        Ok(legs.iter().map(standing).collect())
-    }
-
-    async fn release_leg(&self, leg: LegId, epoch: u64) -> Result<Closed, StoreError> {
-        let mut state = self.lock();
-        let stops = open_with(&state, leg, epoch)
-            .and_then(|leg| state.runs.get(&leg.run))
-            .is_none_or(|run| run.status == RunStatus::Cancelling);
-        let Some(row) = state.open_row(leg).filter(|_| !stops) else {
-            return Ok(Closed::Lost);
-        };
-        row.leg.node = NodeId::NOBODY;
-        Ok(Closed::Done)
-    }
-
-    async fn claim_leg(&self, leg: LegId, node: NodeId) -> Result<Option<Leg>, StoreError> {
-        let mut state = self.lock();
-        let Some(row) = state
-            .open_row(leg)
-            .filter(|row| row.leg.node == NodeId::NOBODY)
-        else {
-            return Ok(None);
-        };
-        row.leg.node = node;
-        row.leg.epoch += 1;
-        Ok(state.legs.get(&leg).map(|row| state.snapshot(row)))
-    }
-}
-
-#[async_trait]
-impl Nodes for MemoryStore {
-    async fn renew(&self, node: NodeId) -> Result<Vec<Beat>, StoreError> {
-        let mut state = self.lock();
-        *state.nodes.entry(node).or_default() += 1;
-        let beat = |(&node, &count): (&NodeId, &u64)| Beat { node, count };
-        Ok(state.nodes.iter().map(beat).collect())
-    }
-
-    async fn bury(&self, silent: Beat) -> Result<bool, StoreError> {
-        let mut state = self.lock();
-        let is_silent = state.nodes.get(&silent.node) == Some(&silent.count);
-        if is_silent {
-            state.nodes.remove(&silent.node);
-        }
-        Ok(is_silent)
-    }
-
-    async fn retire(&self, node: NodeId) -> Result<(), StoreError> {
-        self.lock().nodes.remove(&node);
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Notes for MemoryStore {
-    async fn find_summary(
-        &self,
-        conversation: ConversationId,
-    ) -> Result<Option<Summary>, StoreError> {
-        Ok(self.lock().summaries.get(&conversation).cloned())
-    }
-
-    async fn store_summary(
-        &self,
-        conversation: ConversationId,
-        was: Option<u64>,
-        summary: Summary,
+        message: MessageId,
+        rating: Rating,
     ) -> Result<bool, StoreError> {
         let mut state = self.lock();
-        let stored = state.summaries.get(&conversation);
-        let is_as_read = stored.map(|summary| summary.covers_upto) == was;
-        let stores = is_as_read && state.conversations.contains_key(&conversation);
-        if stores {
-            state.summaries.insert(conversation, summary);
+        let is_there = state.message_of(conversation, message).is_some();
+        if is_there {
+            state.ratings.insert(message, rating);
         }
-        Ok(stores)
+        Ok(is_there)
     }
 
-    async fn list_pins(
+    async fn list_ratings(
         &self,
-        owner: &Owner,
-        conversation: Option<ConversationId>,
-        limit: u32,
-    ) -> Result<Vec<Pin>, StoreError> {
+        conversation: ConversationId,
+    ) -> Result<Vec<(MessageId, Rating)>, StoreError> {
         let state = self.lock();
-        let of = |scope: &PinScope| {
-            let mut pins: Vec<Pin> = state
-                .pins
-                .iter()
-                .filter(|pin| pin.scope == *scope)
-                .cloned()
-                .collect();
-            pins.sort_by_key(|pin| (pin.created_at_ms, pin.id));
-            pins
-        };
-        let mut pins = of(&PinScope::Owner(owner.clone()));
-        if let Some(conversation) = conversation {
-            pins.extend(of(&PinScope::Conversation(conversation)));
-        }
-        pins.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(pins)
-    }
-
-    async fn insert_pin(&self, pin: Pin) -> Result<bool, StoreError> {
-        let mut state = self.lock();
-        let has_place = match &pin.scope {
-            PinScope::Owner(_) => true,
-            PinScope::Conversation(id) => state.conversations.contains_key(id),
-        };
-        let stores = has_place && state.pins.iter().all(|other| other.id != pin.id);
-        if stores {
-            state.pins.push(pin);
-        }
-        Ok(stores)
-    }
-}
-
-fn open_with(state: &State, leg: LegId, epoch: u64) -> Option<Leg> {
-    let leg = &state.legs.get(&leg)?.leg;
-    (leg.closed_at_ms.is_none() && leg.epoch == epoch).then(|| leg.clone())
-}
-
-#[async_trait]
-impl RunLog for MemoryStore {
-    async fn append(&self, batches: Vec<LogBatch>) -> Result<(), StoreError> {
-        let mut state = self.lock();
-        // All are checked before the first is stored, since a refused append stores nothing.
-        let mut next: HashMap<LegId, u32> = HashMap::new();
-        for batch in &batches {
-            let Some(row) = state.open_row(batch.leg) else {
-                continue;
-            };
-            let next = next.entry(batch.leg).or_insert_with(|| {
-                row.log
-                    .last_key_value()
-                    .map_or(1, |(last, _)| last.saturating_add(1))
-            });
-            if batch.first > *next {
-                return Err(StoreError::Fatal(Box::new(Gap {
-                    leg: batch.leg,
-                    first: batch.first,
-                    next: *next,
-                })));
-            }
-            let length = u32::try_from(batch.events.len()).unwrap_or(u32::MAX);
-            *next = batch.first.saturating_add(length).max(*next);
-        }
-        for batch in batches {
-            let Some(row) = state.open_row(batch.leg) else {
-                continue;
-            };
-            for event in batch.events.iter() {
-                row.log.entry(event.n).or_insert_with(|| event.clone());
-            }
-        }
-        Ok(())
-    }
-
-    async fn read(&self, leg: LegId, after: u32, limit: u32) -> Result<Vec<RunEvent>, StoreError> {
-        let state = self.lock();
-        let Some(row) = state.legs.get(&leg) else {
-            return Ok(Vec::new());
-        };
-        let events = match &row.seal {
-            None => row.log.values().cloned().collect(),
-            Some(seal) => codec::decode_seal(seal).map_err(|error| StoreError::Corrupt {
-                what: "seal",
-                source: Box::new(error),
-            })?,
-        };
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(events
-            .into_iter()
-            .filter(|event| event.n > after)
-            .take(limit)
-            .collect())
+        let rated = |message: &Message| Some((message.seq, *state.ratings.get(&message.id)?));
+        let mut ratings: Vec<(u64, MessageId, Rating)> = state
+            .messages
+            .values()
+            .filter(|message| message.conversation == conversation)
+            .filter_map(|message| rated(message).map(|(seq, rating)| (seq, message.id, rating)))
+            .collect();
+        ratings.sort_by_key(|(seq, ..)| *seq);
+        let pair = |(_, id, rating)| (id, rating);
+        Ok(ratings.into_iter().map(pair).collect())
     }
 }
