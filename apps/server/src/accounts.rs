@@ -66,7 +66,7 @@ impl Accounts {
         let caller = self
             .keys
             .verify(auth::bearer(header)?, self.clock.now_ms())?;
-        let user = self.users.find_user(UserId::new(caller.user)).await?;
+        let user = self.users.find_user(UserId::new(caller.caller.user)).await?;
         user.ok_or(NoCaller::Gone)
     }
 
@@ -108,6 +108,6 @@ impl Accounts {
             },
             email: Some(user.email.clone()),
         };
-        self.keys.issue(&caller, self.clock.now_ms()).token
+        self.keys.issue(&caller, None, self.clock.now_ms()).token
     }
 }

@@ -1,4 +1,4 @@
-//! Issues and verifies the tokens that say who is calling.
+//! Issues and verifies the tokens that say who is calling, and checks passwords.
 //!
 //! A service gives this crate its secrets and the time and gets signed tokens, or a verdict on one that a caller
 //! brought. It knows no HTTP framework and no store: whether the user in a valid token still exists is for the caller
@@ -8,11 +8,19 @@
 pub mod bearer;
 pub mod error;
 pub mod guest;
+pub mod jwks;
+pub mod password;
+pub mod refresh;
 pub mod secret;
 pub mod token;
 
 pub use bearer::bearer;
 pub use error::TokenError;
 pub use guest::guest_email;
+pub use jwks::{Expected, ForeignTokenError, Identity, KeySet, UnfitKeySet};
+pub use password::{
+    UnfitPassword, Verdict, Work, check_new_password, check_password, hash_password,
+};
+pub use refresh::RefreshToken;
 pub use secret::{Secret, WeakSecret, check_secret_strength};
-pub use token::{Algorithm, Caller, CallerKind, Issued, NoSecret, TokenKeys};
+pub use token::{Algorithm, Caller, CallerKind, Issued, NoSecret, TokenKeys, Verified};

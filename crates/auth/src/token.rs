@@ -78,6 +78,17 @@ pub struct Caller {
     pub email: Option<String>,
 }
 
+/// What a valid token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Who it speaks for.
+    pub caller: Caller,
+    /// The session that it belongs to and ends with; `None` in a token of another service that has the same secret.
+    pub session: Option<Uuid>,
+    /// When it ends, in milliseconds since the Unix epoch.
+    pub expires_at_ms: i64,
+}
+
 /// A token that was made.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Issued {
@@ -151,8 +162,14 @@ impl TokenKeys {
         })
     }
 
-    /// A token for this caller, valid from `now_ms` (milliseconds since the Unix epoch) for the set lifetime.
-    pub fn issue(&self, caller: &Caller, now_ms: i64) -> Issued {
+    /// How long a token lives, in whole seconds.
+    pub const fn lifetime_s(&self) -> i64 {
+        self.lifetime_s
+    }
+
+    /// A token for this caller, valid from `now_ms` (milliseconds since the Unix epoch) for the set lifetime, in the claim
+    /// `sid` the session that it ends with.
+    pub fn issue(&self, caller: &Caller, session: Option<Uuid>, now_ms: i64) -> Issued {
         let now_s = now_ms.div_euclid(1000);
         // Bounded so that the end still has a value in milliseconds.
         let expires_s = now_s.saturating_add(self.lifetime_s).min(i64::MAX / 1000);
@@ -161,6 +178,7 @@ impl TokenKeys {
             id: caller.user,
             kind: caller.kind,
             email: caller.email.as_deref(),
+            sid: session,
             iat: now_s,
             exp: expires_s,
         };
@@ -180,8 +198,9 @@ impl TokenKeys {
     ///
     /// The algorithm is checked first, then the signature, then the claims, so that nothing in a forged token is
     /// looked at. The user is the first present of `sub`, `userId` and `id`, since tokens of older backends have
-    /// either; a missing `type` means regular; `exp` must be there, and [`LEEWAY_S`] are granted on it.
-    pub fn verify(&self, token: &str, now_ms: i64) -> Result<Caller, TokenError> {
+    /// either; a missing `type` means regular; `exp` must be there, and [`LEEWAY_S`] are granted on it. A `sid` that is there
+    /// must be an id, since a session that cannot be looked up cannot be known to go on.
+    pub fn verify(&self, token: &str, now_ms: i64) -> Result<Verified, TokenError> {
         if token.is_empty() {
             return Err(TokenError::Missing);
         }
@@ -199,17 +218,20 @@ impl TokenKeys {
         {
             return Err(TokenError::NotYetValid);
         }
-        let user = claims
-            .sub
-            .or(claims.user_id)
-            .or(claims.id)
-            .filter(|user| user.len() == 36)
-            .and_then(|user| Uuid::try_parse(&user).ok())
-            .ok_or(TokenError::Malformed)?;
-        Ok(Caller {
-            user,
-            kind: claims.kind.unwrap_or_default(),
-            email: claims.email,
+        let user = claims.sub.or(claims.user_id).or(claims.id);
+        let user = user.as_deref().and_then(hyphenated);
+        let session = match claims.sid {
+            Some(sid) => Some(hyphenated(&sid).ok_or(TokenError::Malformed)?),
+            None => None,
+        };
+        Ok(Verified {
+            caller: Caller {
+                user: user.ok_or(TokenError::Malformed)?,
+                kind: claims.kind.unwrap_or_default(),
+                email: claims.email,
+            },
+            session,
+            expires_at_ms: claims.exp.saturating_mul(1000),
         })
     }
 
@@ -236,6 +258,8 @@ struct WrittenClaims<'a> {
     kind: CallerKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<Uuid>,
     iat: i64,
     exp: i64,
 }
@@ -249,15 +273,23 @@ struct ReadClaims {
     #[serde(rename = "type")]
     kind: Option<CallerKind>,
     email: Option<String>,
+    sid: Option<String>,
     nbf: Option<i64>,
     exp: i64,
+}
+
+/// An id in its usual spelling; the parser takes others too.
+fn hyphenated(text: &str) -> Option<Uuid> {
+    Some(text)
+        .filter(|text| text.len() == 36)
+        .and_then(|text| Uuid::try_parse(text).ok())
 }
 
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the library's kinds grow with it, and whatever else it finds wrong is no token of ours"
 )]
-fn reason(kind: &ErrorKind) -> TokenError {
+pub(crate) fn reason(kind: &ErrorKind) -> TokenError {
     match kind {
         ErrorKind::InvalidSignature => TokenError::BadSignature,
         ErrorKind::InvalidAlgorithm

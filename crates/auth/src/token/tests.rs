@@ -55,6 +55,11 @@ fn base64url(bytes: &[u8]) -> String {
     out
 }
 
+/// Whom a token speaks for.
+fn caller(keys: &TokenKeys, token: &str, now_ms: i64) -> Result<Caller, TokenError> {
+    keys.verify(token, now_ms).map(|verified| verified.caller)
+}
+
 fn claims() -> Value {
     json!({ "sub": Uuid::from_u128(7), "type": "guest", "exp": NOW_S + 60 })
 }
@@ -63,15 +68,15 @@ fn claims() -> Value {
 fn a_token_says_who_it_was_issued_to() {
     for algorithm in [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512] {
         let keys = TokenKeys::new(&[secret(1)], algorithm, HOUR).unwrap();
-        let issued = keys.issue(&guest(), NOW_MS);
+        let issued = keys.issue(&guest(), None, NOW_MS);
         assert_eq!(issued.expires_at_ms, (NOW_S + 3600) * 1000);
-        assert_eq!(keys.verify(&issued.token, NOW_MS), Ok(guest()));
+        assert_eq!(caller(&keys, &issued.token, NOW_MS), Ok(guest()));
     }
 }
 
 #[test]
 fn a_token_holds_the_claims_that_other_backends_read() {
-    let issued = keys(&[1]).issue(&guest(), NOW_MS);
+    let issued = keys(&[1]).issue(&guest(), None, NOW_MS);
     let claims: Value = jsonwebtoken::dangerous::insecure_decode(&issued.token)
         .unwrap()
         .claims;
@@ -89,11 +94,40 @@ fn a_token_holds_the_claims_that_other_backends_read() {
 }
 
 #[test]
+fn a_token_names_its_session_and_one_without_is_taken() {
+    let session = Uuid::from_u128(9);
+    let issued = keys(&[1]).issue(&guest(), Some(session), NOW_MS);
+    assert_eq!(
+        keys(&[1]).verify(&issued.token, NOW_MS),
+        Ok(Verified {
+            caller: guest(),
+            session: Some(session),
+            expires_at_ms: issued.expires_at_ms,
+        })
+    );
+    let foreign = keys(&[1]).verify(&signed(&claims()), NOW_MS).unwrap();
+    assert_eq!(foreign.session, None);
+}
+
+#[test]
+fn a_session_that_is_no_id_is_malformed() {
+    for sid in ["", "7", "00000000000000000000000000000007"] {
+        let mut claims = claims();
+        claims["sid"] = json!(sid);
+        assert_eq!(
+            keys(&[1]).verify(&signed(&claims), NOW_MS),
+            Err(TokenError::Malformed),
+            "{sid:?}"
+        );
+    }
+}
+
+#[test]
 fn a_token_ends_a_minute_after_its_time() {
     let keys = keys(&[1]);
-    let issued = keys.issue(&guest(), NOW_MS);
+    let issued = keys.issue(&guest(), None, NOW_MS);
     let last = issued.expires_at_ms + LEEWAY_S * 1000 - 1;
-    assert_eq!(keys.verify(&issued.token, last), Ok(guest()));
+    assert_eq!(caller(&keys, &issued.token, last), Ok(guest()));
     assert_eq!(
         keys.verify(&issued.token, last + 1),
         Err(TokenError::Expired)
@@ -104,7 +138,7 @@ fn a_token_ends_a_minute_after_its_time() {
 fn a_token_that_starts_later_is_refused() {
     let mut claims = claims();
     claims["nbf"] = json!(NOW_S + LEEWAY_S);
-    assert_eq!(keys(&[1]).verify(&signed(&claims), NOW_MS), {
+    assert_eq!(caller(&keys(&[1]), &signed(&claims), NOW_MS), {
         let mut caller = guest();
         caller.email = None;
         Ok(caller)
@@ -118,11 +152,11 @@ fn a_token_that_starts_later_is_refused() {
 
 #[test]
 fn a_second_secret_verifies_and_only_the_first_signs() {
-    let old = keys(&[1]).issue(&guest(), NOW_MS);
+    let old = keys(&[1]).issue(&guest(), None, NOW_MS);
     let rotated = keys(&[2, 1]);
-    assert_eq!(rotated.verify(&old.token, NOW_MS), Ok(guest()));
-    let new = rotated.issue(&guest(), NOW_MS);
-    assert_eq!(keys(&[2]).verify(&new.token, NOW_MS), Ok(guest()));
+    assert_eq!(caller(&rotated, &old.token, NOW_MS), Ok(guest()));
+    let new = rotated.issue(&guest(), None, NOW_MS);
+    assert_eq!(caller(&keys(&[2]), &new.token, NOW_MS), Ok(guest()));
     assert_eq!(
         keys(&[1]).verify(&new.token, NOW_MS),
         Err(TokenError::BadSignature)
@@ -135,7 +169,7 @@ fn a_second_secret_verifies_and_only_the_first_signs() {
 
 #[test]
 fn an_expired_token_of_the_second_secret_is_expired_not_forged() {
-    let old = keys(&[1]).issue(&guest(), 0);
+    let old = keys(&[1]).issue(&guest(), None, 0);
     assert_eq!(
         keys(&[2, 1]).verify(&old.token, NOW_MS),
         Err(TokenError::Expired)
@@ -200,7 +234,7 @@ fn another_algorithm_is_refused_though_the_secret_is_right() {
 fn a_token_without_a_type_is_a_regular_users() {
     let claims = json!({ "sub": Uuid::from_u128(7), "exp": NOW_S + 60 });
     assert_eq!(
-        keys(&[1]).verify(&signed(&claims), NOW_MS),
+        caller(&keys(&[1]), &signed(&claims), NOW_MS),
         Ok(Caller {
             user: Uuid::from_u128(7),
             kind: CallerKind::Regular,
@@ -222,7 +256,7 @@ fn the_user_is_the_first_of_sub_user_id_and_id() {
         (json!({ "id": three, "exp": exp }), three),
     ] {
         assert_eq!(
-            keys(&[1]).verify(&signed(&claims), NOW_MS).unwrap().user,
+            caller(&keys(&[1]), &signed(&claims), NOW_MS).unwrap().user,
             user
         );
     }
@@ -275,7 +309,7 @@ fn keys_need_a_secret_and_never_show_it() {
     );
     let secret = Secret::new(b"correct horse battery staple.....".to_vec());
     let keys = TokenKeys::new(&[secret], Algorithm::Hs256, HOUR).unwrap();
-    let issued = keys.issue(&guest(), NOW_MS);
+    let issued = keys.issue(&guest(), None, NOW_MS);
     let shown = format!("{keys:?} {issued:?}");
     assert!(!shown.contains("horse") && !shown.contains(&issued.token));
     assert!(!shown.contains("99, 111"), "{shown}");
@@ -284,9 +318,9 @@ fn keys_need_a_secret_and_never_show_it() {
 #[test]
 fn times_at_the_edge_of_the_range_do_no_harm() {
     let keys = TokenKeys::new(&[secret(1)], Algorithm::Hs256, Duration::MAX).unwrap();
-    let issued = keys.issue(&guest(), i64::MAX);
-    assert_eq!(keys.verify(&issued.token, 0), Ok(guest()));
-    let before = keys.issue(&guest(), i64::MIN);
+    let issued = keys.issue(&guest(), None, i64::MAX);
+    assert_eq!(caller(&keys, &issued.token, 0), Ok(guest()));
+    let before = keys.issue(&guest(), None, i64::MIN);
     assert!(keys.verify(&before.token, i64::MIN).is_ok());
     for exp in [i64::MIN, i64::MAX] {
         let claims = json!({ "sub": Uuid::from_u128(7), "exp": exp, "nbf": i64::MIN });
