@@ -16,7 +16,13 @@ pub use chunks::AiSdkChunks;
 pub use error::{ApiError, ErrorBody, ErrorKind, PathErrorBody, Surface};
 pub use event::AiSdkEncoder;
 pub use history::{HistoryFrom, HistoryRequest};
-pub use request::{ChatRequest, InvalidRequest, SendMessage, decode};
+pub use request::{
+    ApprovalReply, CallReplies, ChangeChatRequest, ChatCommand, ChatRequest, Credentials,
+    CredentialsRequest, InvalidRequest, RefreshRequest, RefreshToken, SaveDocument,
+    SaveDocumentRequest, SearchRequest, SendMessage, Vote, VoteRequest, decode, decode_change,
+    decode_chat, decode_document, decode_login, decode_refresh, decode_register, decode_vote,
+    document_id, restore_point,
+};
 pub use session::{SessionResponse, SignedOut, TokenResponse, UserKind, UserView};
 pub use upload::{MAX_UPLOAD, UploadFault};
 pub use view::{

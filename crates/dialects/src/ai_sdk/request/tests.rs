@@ -1,428 +1,426 @@
+use chat_core::{
+    access::Visibility, id::ConversationId, message::Rating, ports::ConversationChange,
+};
 use proptest::prelude::*;
-use serde_json::json;
+use records::DocumentKind;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::ai_sdk::view::DocumentKindName;
 
-const CHAT: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
-const MESSAGE: &str = "0198a2f0-0000-7000-8000-000000000001";
+const ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+const OTHER: &str = "0198a2f0-0000-7000-8000-000000000001";
+const UUID: &str = "a UUID in its 36-character hyphenated form is accepted";
 
-fn body() -> Value {
-    json!({
-        "id": CHAT,
-        "message": { "id": MESSAGE, "role": "user", "parts": [{ "type": "text", "text": "Hi" }] },
-        "selectedChatModel": "chat-model",
-        "selectedVisibilityType": "private",
-    })
+fn bytes(body: &Value) -> Vec<u8> {
+    body.to_string().into_bytes()
 }
 
-fn read(body: &Value) -> Result<SendMessage, InvalidRequest> {
-    decode(body.to_string().as_bytes())
-}
-
-fn text(text: &str) -> PartContent {
-    PartContent::Text {
-        text: text.to_owned(),
-        annotations: Vec::new(),
+/// The body with this key replaced, or removed where the value is `null`.
+fn with(mut body: Value, key: &str, value: Value) -> Vec<u8> {
+    let map = body.as_object_mut().unwrap();
+    if value.is_null() {
+        map.remove(key);
+    } else {
+        map.insert(key.to_owned(), value);
     }
+    bytes(&body)
 }
 
-/// The body with the value at this pointer replaced, or removed.
-fn with(pointer: &str, value: Option<Value>) -> Value {
-    let mut body = body();
-    let (parent, key) = pointer.rsplit_once('/').unwrap();
-    let parent = body.pointer_mut(parent).unwrap();
-    match (value, parent) {
-        (Some(value), Value::Object(map)) => drop(map.insert(key.to_owned(), value)),
-        (None, Value::Object(map)) => drop(map.remove(key)),
-        (Some(value), parent) => parent[key.parse::<usize>().unwrap()] = value,
-        (None, _) => panic!("only keys are removed"),
-    }
-    body
-}
-
-fn refused(body: &Value) -> String {
-    read(body).unwrap_err().cause
-}
-
+// docs/wire/ai-sdk.md W21.
 #[test]
-fn a_whole_body_is_a_send() {
-    let parts = json!([
-        { "type": "file", "mediaType": "image/png", "name": "a.png", "url": "https://x.example/a.png" },
-        { "type": "file", "mediaType": "image/jpeg", "name": "b", "url": "data:image/jpeg;base64,AAAA" },
-        { "type": "text", "text": "Look", "state": "done", "providerMetadata": {} },
-    ]);
-    let mut body = with("/message/parts", Some(parts));
-    body["message"]["createdAt"] = json!("2026-01-01T00:00:00.000Z");
-    body["message"]["metadata"] = json!({ "deep": [1, { "a": null }] });
-    body["trigger"] = json!("submit-message");
-    body["selectedVisibilityType"] = json!("public");
+fn an_id_has_one_spelling() {
     assert_eq!(
-        read(&body),
-        Ok(SendMessage {
-            conversation: CHAT.parse().unwrap(),
-            message: MESSAGE.parse().unwrap(),
-            parts: vec![
-                PartContent::File {
-                    media_type: "image/png".to_owned(),
-                    name: Some("a.png".to_owned()),
-                    url: "https://x.example/a.png".to_owned(),
-                },
-                PartContent::File {
-                    media_type: "image/jpeg".to_owned(),
-                    name: Some("b".to_owned()),
-                    url: "data:image/jpeg;base64,AAAA".to_owned(),
-                },
-                text("Look"),
-            ],
-            model: Some("chat-model".to_owned()),
-            visibility: Visibility::Public,
+        id::<ConversationId>("id", Some(ID)),
+        Ok(ID.parse().unwrap())
+    );
+    assert_eq!(document_id("id", Some(ID)).unwrap().0.to_string(), ID);
+    for bad in [
+        None,
+        Some(""),
+        Some("test-id"),
+        Some("67e5504410b1426f9247bb680e5fe0c8"),
+        Some("{67e55044-10b1-426f-9247-bb680e5fe0c8}"),
+    ] {
+        let cause = format!("id: {UUID}");
+        assert_eq!(document_id("id", bad).unwrap_err().cause, cause);
+        assert_eq!(id::<ConversationId>("id", bad).unwrap_err().cause, cause);
+    }
+}
+
+// docs/wire/ai-sdk.md W28.
+#[test]
+fn a_chat_takes_a_title_and_a_visibility() {
+    let read = |body: Value| decode_change(&bytes(&body));
+    assert_eq!(
+        read(
+            json!({ "visibility": "public", "title": " Holidays  in Bonn\u{2003}", "other": [1] })
+        ),
+        Ok(ConversationChange {
+            title: Some("Holidays  in Bonn".to_owned()),
+            visibility: Some(Visibility::Public),
         })
     );
-}
-
-#[test]
-fn the_described_body_is_the_one_that_is_read() {
-    let request = ChatRequest {
-        id: CHAT.to_owned(),
-        message: Some(ChatRequestMessage {
-            id: MESSAGE.to_owned(),
-            role: "user".to_owned(),
-            parts: vec![
-                ChatRequestPart::File {
-                    media_type: "image/png".to_owned(),
-                    name: "a.png".to_owned(),
-                    url: "https://x.example/a.png".to_owned(),
-                },
-                ChatRequestPart::Text {
-                    text: "Look".to_owned(),
-                },
-            ],
-        }),
-        messages: None,
-        selected_chat_model: Some("any/model".to_owned()),
-        selected_visibility_type: Some(Visibility::Public),
+    let described = ChangeChatRequest {
+        title: None,
+        visibility: Some(Visibility::Private),
     };
-    let send = decode(&serde_json::to_vec(&request).unwrap()).unwrap();
-    assert_eq!(send.model.as_deref(), Some("any/model"));
-    assert_eq!(send.visibility, Visibility::Public);
-    assert_eq!(send.parts.len(), 2);
-}
-
-// docs/wire/ai-sdk.md W24.
-#[test]
-fn model_and_visibility_may_be_left_out() {
-    let mut body = with("/selectedChatModel", None);
-    body.as_object_mut()
-        .unwrap()
-        .remove("selectedVisibilityType");
-    let send = read(&body).unwrap();
-    assert_eq!((send.model, send.visibility), (None, Visibility::Private));
-}
-
-// docs/wire/ai-sdk.md W20 to W26.
-#[test]
-fn a_fault_is_named_by_the_parameter() {
-    let uuid = "a UUID in its 36-character hyphenated form is accepted";
-    let long = "a text of 1 to 2000 characters (UTF-16 units) is accepted";
+    assert_eq!(
+        decode_change(&serde_json::to_vec(&described).unwrap())
+            .unwrap()
+            .visibility,
+        Some(Visibility::Private)
+    );
+    assert!(read(json!({ "title": "😀".repeat(100) })).is_ok());
+    let title = "title: a text of 1 to 200 characters (UTF-16 units) on one line is accepted";
     for (body, cause) in [
-        (json!({}), format!("id: {uuid}")),
-        (with("/id", Some(json!("test-id"))), format!("id: {uuid}")),
+        (json!({}), "the body: visibility or title is needed"),
         (
-            with("/id", Some(json!("67e5504410b1426f9247bb680e5fe0c8"))),
-            format!("id: {uuid}"),
+            json!({ "title": null }),
+            "the body: visibility or title is needed",
         ),
+        (json!([]), "the body: an object is accepted"),
+        (json!({ "title": 7 }), "title: a string is accepted"),
+        (json!({ "title": "" }), title),
+        (json!({ "title": " \n" }), title),
+        (json!({ "title": "a\nb" }), title),
+        (json!({ "title": "a\u{0}" }), title),
+        (json!({ "title": "😀".repeat(101) }), title),
         (
-            with("/id", Some(json!(7))),
-            "id: a string is accepted".to_owned(),
-        ),
-        (with("/id", Some(Value::Null)), format!("id: {uuid}")),
-        (
-            with("/message", None),
-            "message: missing; either message or messages is needed".to_owned(),
-        ),
-        (
-            with("/message", Some(json!("Hi"))),
-            "message: an object is accepted".to_owned(),
-        ),
-        (
-            with("/message", Some(json!([MESSAGE, "user", []]))),
-            "message: an object is accepted".to_owned(),
-        ),
-        (with("/message/id", None), format!("message.id: {uuid}")),
-        (
-            with("/message/id", Some(json!("1"))),
-            format!("message.id: {uuid}"),
-        ),
-        (
-            with("/message/role", None),
-            "message.role: \"user\" is accepted".to_owned(),
-        ),
-        (
-            with("/message/role", Some(json!("assistant"))),
-            "message.role: \"user\" is accepted".to_owned(),
-        ),
-        (
-            with("/message/parts", None),
-            "message.parts: at least one part is needed".to_owned(),
-        ),
-        (
-            with("/message/parts", Some(json!([]))),
-            "message.parts: at least one part is needed".to_owned(),
-        ),
-        (
-            with("/message/parts", Some(json!({}))),
-            "message.parts: an array is accepted".to_owned(),
-        ),
-        (
-            with("/message/parts", Some(json!(["Hi"]))),
-            "message.parts[0]: an object is accepted".to_owned(),
-        ),
-        (
-            with("/message/parts", Some(json!([["text", "Hi"]]))),
-            "message.parts[0]: an object is accepted".to_owned(),
-        ),
-        (
-            with("/message/parts", Some(json!([{}]))),
-            "message.parts[0].type: missing".to_owned(),
-        ),
-        (
-            with("/message/parts/0/type", Some(json!("image"))),
-            "message.parts[0].type: \"text\" or \"file\" is accepted".to_owned(),
-        ),
-        (
-            with("/message/parts/0/text", None),
-            format!("message.parts[0].text: {long}"),
-        ),
-        (
-            with("/message/parts/0/text", Some(json!(""))),
-            format!("message.parts[0].text: {long}"),
-        ),
-        (
-            with("/message/parts/0/text", Some(json!(["Hi"]))),
-            "message.parts[0].text: a string is accepted".to_owned(),
-        ),
-        (
-            with("/message/parts/0/text", Some(json!("x".repeat(2001)))),
-            format!("message.parts[0].text: {long}"),
-        ),
-        (
-            with("/selectedChatModel", Some(json!(1))),
-            "selectedChatModel: a string is accepted".to_owned(),
-        ),
-        (
-            with("/selectedVisibilityType", Some(json!("secret"))),
-            "selectedVisibilityType: \"public\" or \"private\" is accepted".to_owned(),
+            json!({ "visibility": "PUBLIC" }),
+            "visibility: \"public\" or \"private\" is accepted",
         ),
     ] {
-        assert_eq!(refused(&body), cause, "{body}");
+        assert_eq!(read(body.clone()).unwrap_err().cause, cause, "{body}");
     }
 }
 
-// docs/wire/ai-sdk.md W22.
+// docs/wire/ai-sdk.md W28.
 #[test]
-fn a_text_is_counted_as_the_frontend_counts_it() {
-    for fits in ["x".repeat(2000), "ü".repeat(2000), "😀".repeat(1000)] {
-        assert!(read(&with("/message/parts/0/text", Some(json!(fits)))).is_ok());
-    }
-    for over in ["ü".repeat(2001), format!("{}x", "😀".repeat(1000))] {
-        assert!(read(&with("/message/parts/0/text", Some(json!(over)))).is_err());
-    }
-}
-
-// docs/wire/ai-sdk.md W22.
-#[test]
-fn a_file_needs_a_known_type_a_name_and_a_url_of_the_web_or_an_image() {
-    let file = |key: &str, value: Value| {
-        let mut file = json!({
-            "type": "file", "mediaType": "image/png", "name": "a.png", "url": "https://x.example/a.png"
-        });
-        file[key] = value;
-        read(&with("/message/parts/0", Some(file)))
+fn a_vote_names_a_message_and_a_thumb() {
+    let body = || json!({ "chatId": ID, "messageId": OTHER, "type": "down" });
+    assert_eq!(
+        decode_vote(&bytes(&body())),
+        Ok(Vote {
+            conversation: ID.parse().unwrap(),
+            message: OTHER.parse().unwrap(),
+            rating: Rating::Down,
+        })
+    );
+    let described = VoteRequest {
+        chat_id: ID.to_owned(),
+        message_id: OTHER.to_owned(),
+        kind: VoteType::Up,
     };
-    let cause = |key: &str, value: Value| file(key, value).unwrap_err().cause;
-    assert!(file("name", json!("n".repeat(100))).is_ok());
-    let long = |length: usize| format!("https://x.example/{:a<1$}", "", length - 18);
-    for url in [
-        json!("http://127.0.0.1:8000/a.png"),
-        json!("HTTPS://x.example/a.png"),
-        json!(long(2048)),
-        json!("data:image/png;base64,iVBORw0KGg=="),
-        json!("data:image/jpeg;base64,/9j+"),
-        json!(format!("data:image/png;base64,{}", "A".repeat(1 << 20))),
-    ] {
-        assert!(file("url", url.clone()).is_ok(), "{url:.80}");
-    }
-    for media_type in [
-        json!("image/gif"),
-        json!("IMAGE/PNG"),
-        json!(""),
-        Value::Null,
+    let read = decode_vote(&serde_json::to_vec(&described).unwrap()).unwrap();
+    assert_eq!(read.rating, Rating::Up);
+    for (key, value, cause) in [
+        ("chatId", Value::Null, format!("chatId: {UUID}")),
+        ("chatId", json!("7"), format!("chatId: {UUID}")),
+        ("messageId", json!("7"), format!("messageId: {UUID}")),
+        (
+            "type",
+            Value::Null,
+            "type: \"up\" or \"down\" is accepted".to_owned(),
+        ),
+        (
+            "type",
+            json!("UP"),
+            "type: \"up\" or \"down\" is accepted".to_owned(),
+        ),
     ] {
         assert_eq!(
-            cause("mediaType", media_type),
-            "message.parts[0].mediaType: image/jpeg or image/png is accepted"
-        );
-    }
-    for name in [json!(""), json!("n".repeat(101)), Value::Null] {
-        assert_eq!(
-            cause("name", name),
-            "message.parts[0].name: a text of 1 to 100 characters (UTF-16 units) is accepted"
-        );
-    }
-    for url in [
-        json!(""),
-        json!("/a.png"),
-        json!("a.png"),
-        json!("//x.example/a"),
-        json!("http://"),
-        json!(long(2049)),
-        json!("file:///etc/passwd"),
-        json!("ftp://x.example/a.png"),
-        json!("javascript:alert(1)"),
-        json!("java\nscript:alert(1)"),
-        json!(" javascript:alert(1)"),
-        json!("blob:https://x.example/1"),
-        json!("data:text/html;base64,AAAA"),
-        json!("data:image/svg+xml;base64,AAAA"),
-        json!("data:image/png,AAAA"),
-        json!("data:image/png;base64,"),
-        json!("data:image/png;base64,=="),
-        json!("data:image/png;base64,A==="),
-        json!("data:image/png;base64,AA AA"),
-        json!("data:image/png;base64,AA\"<b>"),
-        json!("data:;base64,AAAA"),
-        Value::Null,
-    ] {
-        assert_eq!(
-            cause("url", url),
-            "message.parts[0].url: an http or https URL of at most 2048 characters, or data:image/jpeg;base64,… or data:image/png;base64,… is accepted"
+            decode_vote(&with(body(), key, value)).unwrap_err().cause,
+            cause
         );
     }
 }
 
-// docs/wire/ai-sdk.md W23.
+// docs/wire/ai-sdk.md W28.
 #[test]
-fn a_whole_conversation_is_taken_for_its_last_user_message() {
-    let mut body = with("/message", None);
-    body["messages"] = json!([
-        { "id": "any", "role": "assistant", "parts": [1, "two", { "type": "tool-x", "state": "output-denied" }] },
-        { "id": MESSAGE, "role": "user", "parts": [{ "type": "text", "text": "Go on" }] },
-    ]);
-    let send = read(&body).unwrap();
-    assert_eq!(send.message, MESSAGE.parse().unwrap());
-    assert_eq!(send.parts, vec![text("Go on")]);
-
-    body["messages"][1]["parts"] = json!([{ "type": "text", "text": "" }]);
-    assert!(refused(&body).starts_with("messages[1].parts[0].text: "));
-    body["messages"][1]["parts"] = json!([{ "type": "text", "text": 1 }]);
-    assert!(refused(&body).starts_with("messages[1].parts[0].text: "));
-    body["messages"] = json!([]);
-    assert_eq!(refused(&body), "messages: at least one message is needed");
-    body["messages"] = json!([7]);
-    assert_eq!(refused(&body), "messages[0]: an object is accepted");
-}
-
-// docs/wire/ai-sdk.md W23.
-#[test]
-fn an_answer_to_an_approval_is_refused_by_name() {
-    let mut body = with("/message", None);
-    body["messages"] = json!([{ "id": "any", "role": "assistant", "parts": ["anything"] }]);
+fn a_document_has_a_title_a_text_and_a_kind() {
+    let body = || json!({ "title": "Essay", "content": "", "kind": "text" });
     assert_eq!(
-        refused(&body),
-        "messages[0].role: the last message must be a new one of the user's; answers to tool approvals are not taken here"
+        decode_document(&bytes(&body())),
+        Ok(SaveDocument {
+            title: "Essay".to_owned(),
+            content: String::new(),
+            kind: DocumentKind::Text,
+            is_manual_edit: false,
+        })
     );
+    let described = SaveDocumentRequest {
+        title: "T".to_owned(),
+        content: "a,b".to_owned(),
+        kind: DocumentKindName::Sheet,
+        is_manual_edit: Some(true),
+    };
+    let read = decode_document(&serde_json::to_vec(&described).unwrap()).unwrap();
+    assert_eq!(
+        (read.kind, read.is_manual_edit),
+        (DocumentKind::Sheet, true)
+    );
+    let long = "x".repeat(1024 * 1024 + 1);
+    for (key, value, cause) in [
+        (
+            "title",
+            Value::Null,
+            "title: a text of 1 to 1000 characters (UTF-16 units) is accepted",
+        ),
+        (
+            "title",
+            json!(""),
+            "title: a text of 1 to 1000 characters (UTF-16 units) is accepted",
+        ),
+        ("content", Value::Null, "content: a string is accepted"),
+        ("content", json!({}), "content: a string is accepted"),
+        (
+            "content",
+            json!(long),
+            "content: a text of at most 1048576 bytes is accepted",
+        ),
+        (
+            "kind",
+            json!("pdf"),
+            "kind: \"text\", \"code\", \"image\" or \"sheet\" is accepted",
+        ),
+        (
+            "isManualEdit",
+            json!("yes"),
+            "isManualEdit: a boolean is accepted",
+        ),
+    ] {
+        assert_eq!(
+            decode_document(&with(body(), key, value))
+                .unwrap_err()
+                .cause,
+            cause
+        );
+    }
+    let mut image = body();
+    image["kind"] = json!("image");
+    assert!(decode_document(&with(image, "content", json!(long))).is_ok());
 }
 
+// docs/wire/ai-sdk.md W29.
 #[test]
-fn what_is_not_one_json_object_is_refused() {
-    let whole = body().to_string();
-    for body in [
+fn a_restore_point_is_the_end_of_what_was_said() {
+    const SECOND: i64 = 1_765_485_481_000;
+    for (text, ms) in [
+        ("2025-12-11T20:38:01.007Z", SECOND + 7),
+        ("2025-12-11T20:38:01Z", SECOND),
+        ("2025-12-11T20:38:01.0079Z", SECOND + 7),
+        ("2025-12-11T20:38:01.123456789Z", SECOND + 123),
+        ("1969-12-31T23:59:59.9999Z", -1),
+        (
+            "Thu Dec 11 2025 20:38:01 GMT+0000 (Coordinated Universal Time)",
+            SECOND + 999,
+        ),
+        (
+            "Thu Dec 11 2025 20:38:01 GMT 0000 (Coordinated Universal Time)",
+            SECOND + 999,
+        ),
+        (
+            "Thu Dec 11 2025 21:38:01 GMT 0100 (Mitteleuropäische Normalzeit)",
+            SECOND + 999,
+        ),
+        ("Thu Dec 11 2025 21:38:01 GMT+0100", SECOND + 999),
+        (
+            "Thu Dec 11 2025 15:38:01 GMT-0500 (Eastern Standard Time)",
+            SECOND + 999,
+        ),
+        (
+            "Fri Dec 12 2025 02:08:01 GMT 0530 (India Standard Time)",
+            SECOND + 999,
+        ),
+    ] {
+        assert_eq!(restore_point(Some(text)), Ok(ms), "{text}");
+    }
+    for bad in [
         "",
-        " ",
-        "null",
-        "[]",
-        "\"text\"",
-        "{",
-        "nonsense",
-        "{}{}",
-        &format!("{whole}x"),
-        &format!("{whole}{whole}"),
-        &whole[..whole.len() - 1],
-        &whole.replace("Hi", "\\ud800"),
-        &whole.replace("Hi", "a\nb"),
+        "now",
+        "1765485481007",
+        "2025-12-11",
+        "2025-12-11T20:38:01",
+        "2025-12-11T20:38:01+00:00",
+        "2025-12-11T20:38:01 00:00",
+        "2025-12-11 20:38:01Z",
+        "2025-12-11T20:38:01.007Z[UTC]",
+        "2025-13-11T20:38:01Z",
+        "Thu Dec 11 2025",
+        "Thu Dec 11 2025 20:38:01",
+        "Thu Dec 32 2025 20:38:01 GMT 0000",
+        "Invalid Date",
+        "Thu Dec 11 2025 20:38:01 GMT",
+        "Thu Dec 11 2025 20:38:01 GMT 00",
+        "Thu Dec 11 2025 20:38:01 GMT 9999",
     ] {
-        assert!(decode(body.as_bytes()).is_err(), "{body}");
+        let cause = restore_point(Some(bad)).unwrap_err().cause;
+        assert_eq!(
+            cause, "timestamp: a time such as 2025-12-11T20:38:01.007Z is accepted",
+            "{bad}"
+        );
     }
-    assert!(decode(b"\xff\xfe").is_err());
-    let mut bad_utf8 = whole.into_bytes();
-    let at = bad_utf8.windows(2).position(|pair| pair == b"Hi").unwrap();
-    bad_utf8[at] = 0xff;
-    assert!(decode(&bad_utf8).is_err());
+    assert!(restore_point(None).is_err());
+    assert!(restore_point(Some(&"2".repeat(10_000))).is_err());
 }
 
-// docs/wire/ai-sdk.md W20.
+// docs/wire/ai-sdk.md W28.
 #[test]
-fn a_key_that_is_given_twice_is_refused() {
-    let body = body().to_string().replacen('{', "{\"id\":\"x\",", 1);
+fn a_search_has_words_and_a_bounded_limit() {
+    let limit = |limit| SearchRequest::decode(Some(" Bonn "), limit).unwrap();
     assert_eq!(
-        decode(body.as_bytes()).unwrap_err().cause,
-        "the body.id: given twice"
+        limit(None),
+        SearchRequest {
+            text: "Bonn".to_owned(),
+            limit: 20
+        }
     );
+    assert_eq!(
+        (
+            limit(Some("0")).limit,
+            limit(Some("51")).limit,
+            limit(Some("x")).limit
+        ),
+        (1, 50, 20)
+    );
+    for q in [None, Some(""), Some("  "), Some(&*"x".repeat(201))] {
+        let cause = SearchRequest::decode(q, None).unwrap_err().cause;
+        assert_eq!(
+            cause,
+            "q: a text of 1 to 200 characters (UTF-16 units) is accepted"
+        );
+    }
 }
 
-// docs/wire/ai-sdk.md W20.
+// docs/wire/ai-sdk.md W28.
 #[test]
-fn deep_nesting_is_refused_or_passed_over_and_never_fatal() {
-    for depth in [100, 10_000, 1_000_000] {
-        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
-        let deep = format!("{open}{close}");
-        for (pointer, placed) in [
-            ("/message", "message"),
-            ("/id", "id"),
-            ("/messages", "messages"),
-        ] {
-            let body = with(pointer, Some(json!("@")))
-                .to_string()
-                .replace("\"@\"", &deep);
-            assert!(decode(body.as_bytes()).is_err() || placed == "messages");
-        }
-        assert!(decode(deep.as_bytes()).is_err());
-        assert!(decode(open.as_bytes()).is_err());
-        let ignored = with("/trigger", Some(json!("@")))
-            .to_string()
-            .replace("\"@\"", &deep);
-        assert!(decode(ignored.as_bytes()).is_ok());
+fn an_account_has_an_address_and_a_password_of_some_length() {
+    let body =
+        |email: &str, password: &str| bytes(&json!({ "email": email, "password": password }));
+    for email in [
+        "a@x.example",
+        "First.Last+tag@sub.x-y.example",
+        &format!("{}@x.example", "l".repeat(54)),
+    ] {
+        assert_eq!(
+            decode_register(&body(email, "secret")).unwrap().email,
+            email
+        );
     }
+    for email in [
+        "",
+        "guest-1",
+        "a",
+        "@x.example",
+        "a@",
+        "a@x",
+        "a@x.",
+        "a@.x",
+        "a@-x.example",
+        "a@x-.example",
+        "a b@x.example",
+        " a@x.example",
+        "a@x.example\n",
+        "a@b@x.example",
+        "ä@x.example",
+        "a@x..example",
+        &format!("{}@x.example", "l".repeat(55)),
+    ] {
+        let cause = decode_register(&body(email, "secret")).unwrap_err().cause;
+        assert_eq!(
+            cause, "email: an e-mail address of at most 64 characters is accepted",
+            "{email}"
+        );
+    }
+    for password in ["", "12345", "😀😀x", &"x".repeat(1025)] {
+        let taken = decode_register(&body("a@x.example", password));
+        assert_eq!(
+            taken.unwrap_err().cause,
+            "password: a text of 6 characters or more and at most 1024 bytes is accepted",
+            "{password}"
+        );
+    }
+    assert!(decode_register(&body("a@x.example", "😀😀😀")).is_ok());
+    let login = decode_login(&body("guest-1", "x")).unwrap();
+    assert_eq!((&*login.email, &*login.password), ("guest-1", "x"));
+    assert!(!format!("{login:?}").contains("guest"));
+    assert!(decode_login(&body("", "x")).is_err());
+    assert!(decode_login(&body("a@x.example", "")).is_err());
+    assert!(decode_login(b"{}").is_err());
+}
+
+// docs/wire/ai-sdk.md W28.
+#[test]
+fn a_refresh_needs_its_token() {
+    assert_eq!(
+        decode_refresh(b"{\"refresh_token\":\"r\"}"),
+        Ok(RefreshToken("r".to_owned()))
+    );
+    let described = RefreshRequest {
+        refresh_token: "r".to_owned(),
+    };
+    assert!(decode_refresh(&serde_json::to_vec(&described).unwrap()).is_ok());
+    for bad in [
+        "{}",
+        "{\"refresh_token\":\"\"}",
+        "{\"refresh_token\":7}",
+        "[]",
+        "",
+    ] {
+        assert!(decode_refresh(bad.as_bytes()).is_err(), "{bad}");
+    }
+    let long = json!({ "refresh_token": "x".repeat(1025) });
+    assert!(decode_refresh(&bytes(&long)).is_err());
 }
 
 // docs/wire/ai-sdk.md W26.
 #[test]
-fn a_fault_says_nothing_of_what_was_sent() {
+fn no_fault_says_anything_of_what_was_sent() {
     let secret = "my-secret-words";
+    let causes = |body: &[u8]| {
+        [
+            decode_change(body).unwrap_err(),
+            decode_vote(body).unwrap_err(),
+            decode_document(body).unwrap_err(),
+            decode_login(body).unwrap_err(),
+            decode_register(body).unwrap_err(),
+            decode_refresh(body).unwrap_err(),
+        ]
+    };
     for body in [
-        with("/message", Some(json!(secret))),
-        with("/message/parts", Some(json!(secret))),
-        with("/message/parts/0", Some(json!(secret))),
-        with("/message/parts/0/type", Some(json!(secret))),
-        with("/message/parts/0/text", Some(json!([secret]))),
-        with("/selectedVisibilityType", Some(json!(secret))),
-        with("/id", Some(json!(secret))),
         json!(secret),
+        json!([secret]),
+        json!({
+            "title": [secret], "visibility": secret, "chatId": secret, "content": [secret], "kind": secret,
+            "email": [secret], "password": [secret], "refresh_token": [secret],
+        }),
     ] {
-        assert!(!refused(&body).contains(secret), "{body}");
+        for error in causes(&bytes(&body)) {
+            assert!(!error.cause.contains(secret), "{}", error.cause);
+        }
     }
 }
 
 proptest! {
     #[test]
-    fn any_bytes_are_taken_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        let _ = decode(&bytes);
+    fn any_bytes_are_taken_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = decode_change(&bytes);
+        let _ = decode_vote(&bytes);
+        let _ = decode_document(&bytes);
+        let _ = decode_login(&bytes);
+        let _ = decode_register(&bytes);
+        let _ = decode_refresh(&bytes);
     }
 
     #[test]
-    fn a_cut_body_is_refused(at in any::<prop::sample::Index>()) {
-        let whole = body().to_string();
-        let at = at.index(whole.len());
-        prop_assert!(decode(&whole.as_bytes()[..at]).is_err());
+    fn any_text_is_a_time_or_none(text in "\\PC{0,140}") {
+        let _ = restore_point(Some(&text));
+    }
+
+    // docs/wire/ai-sdk.md W29, W40.
+    #[test]
+    fn every_time_that_is_told_is_read_back(ms in -62_135_596_800_000_i64..=253_402_207_199_999) {
+        prop_assert_eq!(restore_point(Some(&crate::ai_sdk::timestamp(ms))), Ok(ms));
     }
 }

@@ -14,7 +14,7 @@ use super::InvalidRequest;
 pub(super) struct Body<'a> {
     pub(super) id: Option<String>,
     pub(super) message: Option<Object<Message>>,
-    /// Unread but for the last one: they can be megabytes of what the store knows better.
+    /// Unread but for the end: they can be megabytes of what the store knows better.
     #[serde(borrow)]
     pub(super) messages: Option<Vec<&'a RawValue>>,
     #[serde(rename = "selectedChatModel")]
@@ -30,10 +30,32 @@ pub(super) struct Message {
     pub(super) parts: Option<Vec<Object<Part>>>,
 }
 
-/// A message of which only the speaker counts: an assistant's parts may be anything.
+/// A message of whoever: an assistant's parts may be anything.
 #[derive(Deserialize)]
-pub(super) struct Role {
+pub(super) struct Speaker<'a> {
+    pub(super) id: Option<String>,
     pub(super) role: Option<String>,
+    #[serde(borrow)]
+    pub(super) parts: Option<Vec<&'a RawValue>>,
+}
+
+/// A part of an assistant's message, of which only an answer to an approval counts. The values are looked at when they
+/// are known to be of one.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ToolPart<'a> {
+    #[serde(borrow)]
+    pub(super) state: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) tool_call_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) approval: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+pub(super) struct Approval {
+    pub(super) approved: Option<bool>,
+    pub(super) reason: Option<String>,
 }
 
 #[derive(Deserialize)]
