@@ -5,6 +5,7 @@
 
 mod settings;
 mod source;
+mod tools;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use token_budget::{ModelLimits, ModelTable};
 
 pub use settings::{SETTINGS, Setting, markdown};
 pub use source::Source;
+pub use tools::ToolsConfig;
 
 /// What the server is told at its start.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub struct Config {
     pub system_prompt: Option<String>,
     /// Which chunks the AI SDK clients take.
     pub chunks: AiSdkChunks,
+    /// The tools that this server runs, and the models that work beside the one that answers.
+    pub tools: ToolsConfig,
     /// How many lanes work on answers.
     pub lanes: usize,
     /// How long running answers may go on after the server was told to stop.
@@ -143,6 +147,7 @@ impl Config {
             let is_openai = upstream.is_some() && reader.text(&["OPENAI_BASE_URL"]).is_none();
             is_openai.then(|| crate::models::OPENAI_DEFAULT.to_owned())
         });
+        let chunks = reader.chunks();
         let config = Self {
             bind: reader.bind(),
             storage: reader.storage(),
@@ -156,7 +161,8 @@ impl Config {
                 .choice(&["SKEIN_TITLES"], &[("on", true), ("off", false)])
                 .unwrap_or(true),
             system_prompt: reader.text(&["SKEIN_SYSTEM_PROMPT"]),
-            chunks: reader.chunks(),
+            chunks,
+            tools: reader.tools(chunks),
             lanes: reader.lanes(),
             drain: Duration::from_secs(
                 reader

@@ -133,6 +133,41 @@ pub const SETTINGS: &[Setting] = &[
         "Which AI SDK clients there are: `all`, or `v6` or `v7` and newer, which take more kinds of chunks.",
     ),
     setting(
+        &["SKEIN_TOOLS"],
+        "`on`",
+        "The tools that models are offered: `on` for all, `off`, or a list of `getWeather`, `createDocument`, `updateDocument`, `editDocument`, `requestSuggestions`, divided by commas.",
+    ),
+    setting(
+        &["SKEIN_TOOL_APPROVALS"],
+        "`getWeather` with `SKEIN_AI_SDK_CHUNKS` set to `v6` or `v7`, else none",
+        "The tools that ask their reader before they run, divided by commas; `off` for none. Only where `SKEIN_AI_SDK_CHUNKS` is `v6` or `v7`: asking would end the stream of a version 5 client.",
+    ),
+    setting(
+        &["SKEIN_WEATHER_URL"],
+        "Open-Meteo's",
+        "The forecasts of `getWeather`: a service that speaks as `https://api.open-meteo.com/v1/forecast` does. It is sent the place that was asked for, and nothing else.",
+    ),
+    setting(
+        &["SKEIN_GEOCODING_URL"],
+        "Open-Meteo's",
+        "Where `getWeather` finds cities, as `https://geocoding-api.open-meteo.com/v1/search` does.",
+    ),
+    setting(
+        &["SKEIN_ARTIFACT_MODEL"],
+        "the model that answers",
+        "The model that writes documents and suggestions.",
+    ),
+    setting(
+        &["SKEIN_IMAGE_MODEL"],
+        "none",
+        "The model that makes images, on the same server; without it models are offered no image documents.",
+    ),
+    setting(
+        &["SKEIN_TITLE_MODEL"],
+        "the model that answers",
+        "The model that makes titles.",
+    ),
+    setting(
         &["SKEIN_LANES"],
         "one for each core",
         "How many threads work on answers.",
