@@ -1,18 +1,19 @@
 use async_trait::async_trait;
 use chat_core::{
+    access::Visibility,
     conversation::Conversation,
-    id::ConversationId,
+    id::{ConversationId, MessageId},
     ports::{
-        Conversations, Deleted, HistoryCursor, HistoryPage, HistoryQuery, OpenLeg, Opened,
-        StoreError,
+        ConversationChange, Conversations, Cut, Deleted, HistoryCursor, HistoryPage, HistoryQuery,
+        OpenLeg, Opened, ResumeRun, Resumed, StoreError,
     },
 };
 use rusqlite::{Connection, params};
 
 use crate::{
-    SqliteStore,
+    SqliteStore, cut,
     error::Failure,
-    open_leg,
+    open_leg, paused,
     rows::{self, StoredId as _},
     writer::Writing,
 };
@@ -21,6 +22,29 @@ use crate::{
 impl Conversations for SqliteStore {
     async fn open_leg(&self, open: OpenLeg) -> Result<Opened, StoreError> {
         self.write(move |writing| open_leg::open_leg(writing, &open))
+            .await
+    }
+
+    async fn resume_run(&self, resume: ResumeRun) -> Result<Resumed, StoreError> {
+        self.write(move |writing| paused::resume(writing, &resume))
+            .await
+    }
+
+    async fn cut(
+        &self,
+        conversation: ConversationId,
+        from: MessageId,
+    ) -> Result<Option<Cut>, StoreError> {
+        self.write(move |writing| cut::cut(writing, conversation, from))
+            .await
+    }
+
+    async fn change_conversation(
+        &self,
+        id: ConversationId,
+        change: ConversationChange,
+    ) -> Result<Option<Conversation>, StoreError> {
+        self.write(move |writing| write_change(writing.connection, id, &change))
             .await
     }
 
@@ -68,6 +92,29 @@ fn find(connection: &Connection, id: ConversationId) -> Result<Option<Conversati
         .transpose()
 }
 
+fn write_change(
+    connection: &Connection,
+    id: ConversationId,
+    change: &ConversationChange,
+) -> Result<Option<Conversation>, Failure> {
+    connection
+        .prepare_cached(
+            "UPDATE conversation SET title = coalesce(?2, title), visibility = coalesce(?3, visibility)
+             WHERE id = ?1
+             RETURNING id, owner, title, visibility, origin, created_at",
+        )?
+        .query_and_then(
+            params![
+                id.bytes(),
+                change.title,
+                change.visibility.map(Visibility::as_str)
+            ],
+            rows::conversation,
+        )?
+        .next()
+        .transpose()
+}
+
 fn list(connection: &Connection, query: &HistoryQuery) -> Result<HistoryPage, Failure> {
     let owner = query.owner.to_string();
     // One more than wanted tells whether there are more.
@@ -111,11 +158,7 @@ fn delete(writing: &Writing<'_>, id: ConversationId) -> Result<Option<Deleted>, 
     let Some(conversation) = find(connection, id)? else {
         return Ok(None);
     };
-    let dropped = open_leg::open_legs(connection, id, 0)?;
-    for leg in &dropped {
-        open_leg::release_log(connection, writing.log, leg.leg)?;
-    }
-    open_leg::forget_terms(connection, id, 0)?;
+    let dropped = cut::release_from(writing, id, 0)?;
     // Everything else that belongs to it goes with it by its foreign key.
     connection
         .prepare_cached("DELETE FROM conversation WHERE id = ?1")?

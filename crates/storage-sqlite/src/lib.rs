@@ -9,9 +9,11 @@
 
 mod archive;
 mod conversations;
+mod cut;
 mod documents;
 mod error;
 mod files;
+mod idempotency;
 mod log_index;
 mod messages;
 mod migrate;
@@ -19,6 +21,7 @@ mod nodes;
 mod notes;
 mod open;
 mod open_leg;
+mod paused;
 mod readers;
 mod rows;
 mod run_log;

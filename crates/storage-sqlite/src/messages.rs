@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use chat_core::{
-    id::MessageId,
-    message::Message,
+    id::{ConversationId, MessageId},
+    message::{Message, Rating},
     ports::{MessagePage, MessageQuery, Messages, SearchHit, SearchQuery, StoreError, Wanted},
 };
 use rusqlite::{Connection, params};
@@ -36,7 +36,51 @@ impl Messages for SqliteStore {
         self.query(move |connection| find_by_terms(connection, &query))
             .await
     }
+
+    async fn rate_message(
+        &self,
+        conversation: ConversationId,
+        message: MessageId,
+        rating: Rating,
+    ) -> Result<bool, StoreError> {
+        self.write(move |writing| {
+            let rated = writing
+                .connection
+                .prepare_cached(
+                    "UPDATE message SET rating = ?3 WHERE id = ?1 AND conversation = ?2",
+                )?
+                .execute(params![
+                    message.bytes(),
+                    conversation.bytes(),
+                    rows::rating_number(rating)
+                ])?;
+            Ok(rated == 1)
+        })
+        .await
+    }
+
+    async fn list_ratings(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Vec<(MessageId, Rating)>, StoreError> {
+        self.query(move |connection| {
+            let mut statement = connection.prepare_cached(RATINGS)?;
+            let mut rated = statement.query([conversation.bytes()])?;
+            let mut ratings = Vec::new();
+            while let Some(row) = rated.next()? {
+                if let Some(rating) = rows::rating(row, 1)? {
+                    ratings.push((rows::id(row, 0)?, rating));
+                }
+            }
+            Ok(ratings)
+        })
+        .await
+    }
 }
+
+/// Finds the ratings of a conversation's messages, in order.
+pub(crate) const RATINGS: &str = "SELECT id, rating FROM message
+     WHERE conversation = ?1 AND rating IS NOT NULL ORDER BY seq";
 
 fn list(connection: &Connection, query: &MessageQuery) -> Result<MessagePage, Failure> {
     // One more than wanted tells whether there are more.

@@ -3,17 +3,22 @@
 use std::collections::HashSet;
 
 use chat_core::{
+    access::Owner,
     conversation::{Conversation, NewConversation},
-    id::{ConversationId, LegId, MessageId, NodeId},
+    event::CallAnswer,
+    id::{ConversationId, LegId, NodeId},
     message::{NewMessage, Role},
-    ports::{DroppedLeg, FreshLeg, LegRef, OpenLeg, Opened, Policy, Predecessor, Refusal},
-    run::RunStatus,
+    ports::{FreshLeg, LegRef, OpenLeg, Opened, Policy, Predecessor, Quota, Refusal},
+    run::{LegSettings, RunStatus},
 };
 use rusqlite::{Connection, params};
+use serde_json::Value;
 
 use crate::{
+    cut,
     error::Failure,
-    log_index::LogIndex,
+    idempotency,
+    paused::{self, Tail},
     rows::{self, StoredId as _, signed},
     search,
     writer::Writing,
@@ -22,8 +27,13 @@ use crate::{
 /// Opens a leg as [`chat_core::ports::Conversations::open_leg`] says: first all checks, then all changes.
 pub(crate) fn open_leg(writing: &Writing<'_>, open: &OpenLeg) -> Result<Opened, Failure> {
     let connection = writing.connection;
-    if let Some(leg) = repeated(connection, open)? {
+    if let Some(leg) = idempotency::find(connection, &open.caller, open.key.as_ref())? {
         return Ok(Opened::Repeated(leg));
+    }
+    if let Some(quota) = &open.quota
+        && is_spent(connection, &open.caller, quota)?
+    {
+        return Ok(Opened::Refused(Refusal::QuotaSpent));
     }
     let found = find(connection, open.conversation)?;
     if let Some(found) = &found
@@ -32,18 +42,16 @@ pub(crate) fn open_leg(writing: &Writing<'_>, open: &OpenLeg) -> Result<Opened, 
         return Ok(Opened::Refused(Refusal::Forbidden));
     }
     let cut = match open.cut_from {
-        Some(from) => cut_place(connection, open.conversation, from)?,
+        Some(from) => cut::place(connection, open.conversation, from, Some(Role::User))?,
         None => None,
     };
+    // A holder that the cut deletes stands in nobody's way.
+    let holder = paused::holder(connection, open.conversation)?
+        .filter(|holder| cut.is_none_or(|from| holder.answer_seq < from));
     let refused = match (&found, &open.create) {
         (None, None) => Some(Refusal::NotFound),
         _ if any_taken(connection, open, cut)? => Some(Refusal::MessageTaken),
-        _ if open.policy == Policy::Refuse
-            && holder(connection, open.conversation)?.is_some_and(|holder| holder.stays(cut)) =>
-        {
-            Some(Refusal::Busy)
-        }
-        _ => None,
+        _ => holder.as_ref().and_then(|holder| refusal(holder, open)),
     };
     if let Some(refusal) = refused {
         return Ok(Opened::Refused(refusal));
@@ -56,11 +64,11 @@ pub(crate) fn open_leg(writing: &Writing<'_>, open: &OpenLeg) -> Result<Opened, 
         (None, None) => return Ok(Opened::Refused(Refusal::NotFound)),
     };
     let dropped = match cut {
-        Some(from) => cut_from(writing, open.conversation, from)?,
+        Some(from) => cut::cut_from(writing, open.conversation, from)?.dropped,
         None => Vec::new(),
     };
-    let predecessor = match holder(connection, open.conversation)? {
-        Some(holder) => replace(connection, &holder, open.at_ms)?,
+    let predecessor = match &holder {
+        Some(holder) => replace(connection, holder, open)?,
         None => None,
     };
     let mut seq = state.next_seq;
@@ -88,52 +96,43 @@ pub(crate) fn open_leg(writing: &Writing<'_>, open: &OpenLeg) -> Result<Opened, 
     })))
 }
 
-/// Legs of a conversation that are open, from this place on.
-pub(crate) fn open_legs(
-    connection: &Connection,
-    conversation: ConversationId,
-    from: u64,
-) -> Result<Vec<DroppedLeg>, Failure> {
-    connection
-        .prepare_cached(
-            "SELECT l.id, l.node FROM run r JOIN leg l ON l.run = r.key
-             WHERE r.conversation = ?1 AND r.answer_seq >= ?2 AND l.closed_at IS NULL
-             ORDER BY r.answer_seq, l.idx",
-        )?
-        .query_and_then(params![conversation.bytes(), signed(from)], |row| {
-            Ok(DroppedLeg {
-                leg: rows::id(row, 0)?,
-                node: rows::id(row, 1)?,
-            })
-        })?
-        .collect()
+/// A leg to store.
+pub(crate) struct NewLeg<'a> {
+    pub(crate) id: LegId,
+    /// Its run's key.
+    pub(crate) run: i64,
+    pub(crate) index: u32,
+    pub(crate) node: NodeId,
+    pub(crate) epoch: u64,
+    pub(crate) at_ms: i64,
+    pub(crate) settings: &'a LegSettings,
+    pub(crate) echo: Option<&'a Value>,
+    pub(crate) answers: &'a [CallAnswer],
 }
 
-/// Deletes log rows that hold nothing of an open leg any more, once this leg is released.
-pub(crate) fn release_log(
-    connection: &Connection,
-    log: &LogIndex,
-    leg: LegId,
-) -> Result<(), Failure> {
-    let mut statement = connection.prepare_cached("DELETE FROM run_log WHERE key = ?1")?;
-    for row in log.release(leg) {
-        statement.execute([row])?;
-    }
-    Ok(())
-}
-
-/// Takes a conversation's messages from this place on out of the index of terms, before they are deleted.
-pub(crate) fn forget_terms(
-    connection: &Connection,
-    conversation: ConversationId,
-    from: u64,
-) -> Result<(), Failure> {
+/// Stores an open leg.
+pub(crate) fn insert_leg(connection: &Connection, leg: &NewLeg<'_>) -> Result<(), Failure> {
+    let answers = (!leg.answers.is_empty())
+        .then(|| rows::to_json("leg's answers", &leg.answers))
+        .transpose()?;
     connection
         .prepare_cached(
-            "DELETE FROM message_terms WHERE rowid IN
-             (SELECT key FROM message WHERE conversation = ?1 AND seq >= ?2)",
+            "INSERT INTO leg (id, run, idx, node, epoch, opened_at, settings, echo, answers)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
-        .execute(params![conversation.bytes(), signed(from)])?;
+        .execute(params![
+            leg.id.bytes(),
+            leg.run,
+            leg.index,
+            leg.node.bytes(),
+            signed(leg.epoch),
+            leg.at_ms,
+            rows::to_json("leg's settings", leg.settings)?,
+            leg.echo
+                .map(|echo| rows::to_json("leg's echo", echo))
+                .transpose()?,
+            answers,
+        ])?;
     Ok(())
 }
 
@@ -144,38 +143,17 @@ struct Found {
     epoch: u64,
 }
 
-/// The run that holds the slot.
-struct Holder {
-    key: i64,
-    answer_seq: u64,
-    /// Its open leg; `None` while it is paused.
-    open: Option<(LegId, NodeId)>,
-}
+/// Finds a message beyond the first so many that someone sent since a time.
+pub(crate) const SENT_BEYOND: &str =
+    "SELECT 1 FROM message WHERE sent_by = ?1 AND created_at >= ?2 LIMIT 1 OFFSET ?3";
 
-impl Holder {
-    /// Whether a cut from this place on leaves it.
-    fn stays(&self, cut: Option<u64>) -> bool {
-        cut.is_none_or(|from| self.answer_seq < from)
-    }
-}
-
-fn repeated(connection: &Connection, open: &OpenLeg) -> Result<Option<LegRef>, Failure> {
-    let Some(key) = &open.key else {
-        return Ok(None);
-    };
-    connection
-        .prepare_cached(
-            "SELECT leg, run, conversation FROM idempotency WHERE owner = ?1 AND name = ?2",
-        )?
-        .query_and_then(params![open.caller.to_string(), key.0], |row| {
-            Ok(LegRef {
-                leg: rows::id(row, 0)?,
-                run: rows::id(row, 1)?,
-                conversation: rows::id(row, 2)?,
-            })
-        })?
-        .next()
-        .transpose()
+/// Whether a caller has sent more messages than the quota has.
+fn is_spent(connection: &Connection, caller: &Owner, quota: &Quota) -> Result<bool, Failure> {
+    Ok(connection.prepare_cached(SENT_BEYOND)?.exists(params![
+        caller.to_string(),
+        quota.since_ms,
+        signed(quota.limit)
+    ])?)
 }
 
 fn find(connection: &Connection, id: ConversationId) -> Result<Option<Found>, Failure> {
@@ -191,24 +169,6 @@ fn find(connection: &Connection, id: ConversationId) -> Result<Option<Found>, Fa
                 epoch: rows::unsigned(row, 7)?,
             })
         })?
-        .next()
-        .transpose()
-}
-
-/// Where a cut that names this message begins: at a person's message of the conversation, and at no other.
-fn cut_place(
-    connection: &Connection,
-    conversation: ConversationId,
-    message: MessageId,
-) -> Result<Option<u64>, Failure> {
-    connection
-        .prepare_cached(
-            "SELECT seq FROM message WHERE id = ?1 AND conversation = ?2 AND role = ?3",
-        )?
-        .query_and_then(
-            params![message.bytes(), conversation.bytes(), Role::User.as_str()],
-            |row| rows::unsigned(row, 0),
-        )?
         .next()
         .transpose()
 }
@@ -236,34 +196,6 @@ fn any_taken(connection: &Connection, open: &OpenLeg, cut: Option<u64>) -> Resul
         }
     }
     Ok(false)
-}
-
-fn holder(
-    connection: &Connection,
-    conversation: ConversationId,
-) -> Result<Option<Holder>, Failure> {
-    let holder = connection
-        .prepare_cached("SELECT key, answer_seq FROM run WHERE slot = ?1")?
-        .query_and_then([conversation.bytes()], |row| {
-            Ok::<(i64, _), Failure>((row.get(0)?, rows::unsigned(row, 1)?))
-        })?
-        .next()
-        .transpose()?;
-    let Some((key, answer_seq)) = holder else {
-        return Ok(None);
-    };
-    let open = connection
-        .prepare_cached("SELECT id, node FROM leg WHERE run = ?1 AND closed_at IS NULL")?
-        .query_and_then([key], |row| {
-            Ok::<_, Failure>((rows::id(row, 0)?, rows::id(row, 1)?))
-        })?
-        .next()
-        .transpose()?;
-    Ok(Some(Holder {
-        key,
-        answer_seq,
-        open,
-    }))
 }
 
 fn create(
@@ -298,44 +230,40 @@ fn create(
     })
 }
 
-/// Deletes messages from this place on with the runs that wrote or were to write them.
-fn cut_from(
-    writing: &Writing<'_>,
-    conversation: ConversationId,
-    from: u64,
-) -> Result<Vec<DroppedLeg>, Failure> {
-    let connection = writing.connection;
-    let dropped = open_legs(connection, conversation, from)?;
-    for leg in &dropped {
-        release_log(connection, writing.log, leg.leg)?;
+/// Why a send may not take the slot from its holder, if it may not.
+fn refusal(holder: &Tail, open: &OpenLeg) -> Option<Refusal> {
+    match open.policy {
+        Policy::Refuse => Some(Refusal::Busy),
+        Policy::Replace if holder.open.is_some() => None,
+        Policy::Replace => {
+            let is_named = open
+                .ends
+                .as_ref()
+                .is_some_and(|end| end.run == holder.run.run && end.leg == holder.run.leg);
+            (!is_named).then_some(Refusal::Paused(holder.run))
+        }
     }
-    forget_terms(connection, conversation, from)?;
-    connection
-        .prepare_cached("DELETE FROM message WHERE conversation = ?1 AND seq >= ?2")?
-        .execute(params![conversation.bytes(), signed(from)])?;
-    connection
-        .prepare_cached("DELETE FROM run WHERE conversation = ?1 AND answer_seq >= ?2")?
-        .execute(params![conversation.bytes(), signed(from)])?;
-    connection
-        .prepare_cached("DELETE FROM summary WHERE conversation = ?1 AND covers_upto >= ?2")?
-        .execute(params![conversation.bytes(), signed(from)])?;
-    Ok(dropped)
 }
 
-/// Takes the slot from its holder.
+/// Takes the slot from its holder, which [`refusal`] let pass.
 fn replace(
     connection: &Connection,
-    holder: &Holder,
-    at_ms: i64,
+    holder: &Tail,
+    open: &OpenLeg,
 ) -> Result<Option<Predecessor>, Failure> {
-    let (status, ended_at) = match holder.open {
-        Some(_) => (RunStatus::Cancelling, None),
-        None => (RunStatus::Cancelled, Some(at_ms)),
-    };
-    connection
-        .prepare_cached("UPDATE run SET slot = NULL, status = ?2, ended_at = ?3 WHERE key = ?1")?
-        .execute(params![holder.key, status.as_str(), ended_at])?;
-    Ok(holder.open.map(|(leg, node)| Predecessor { leg, node }))
+    if let Some(node) = holder.open {
+        connection
+            .prepare_cached("UPDATE run SET slot = NULL, status = ?2 WHERE key = ?1")?
+            .execute(params![holder.key, RunStatus::Cancelling.as_str()])?;
+        return Ok(Some(Predecessor {
+            leg: holder.run.leg,
+            node,
+        }));
+    }
+    if let Some(end) = &open.ends {
+        paused::write_end(connection, holder, end)?;
+    }
+    Ok(None)
 }
 
 fn insert_input(
@@ -382,37 +310,30 @@ fn insert_run(
             signed(epoch),
             open.at_ms,
         ])?;
-    connection
-        .prepare_cached(
-            "INSERT INTO leg (id, run, idx, node, epoch, opened_at, settings, echo)
-             VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
-            open.leg.bytes(),
-            connection.last_insert_rowid(),
-            open.node.bytes(),
-            signed(epoch),
-            open.at_ms,
-            rows::to_json("leg's settings", &open.settings)?,
-            open.echo
-                .as_ref()
-                .map(|echo| rows::to_json("leg's echo", echo))
-                .transpose()?,
-        ])?;
-    if let Some(key) = &open.key {
-        connection
-            .prepare_cached(
-                "INSERT INTO idempotency (owner, name, leg, run, conversation, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                open.caller.to_string(),
-                key.0,
-                open.leg.bytes(),
-                open.run.bytes(),
-                open.conversation.bytes(),
-                open.at_ms,
-            ])?;
-    }
-    Ok(())
+    insert_leg(
+        connection,
+        &NewLeg {
+            id: open.leg,
+            run: connection.last_insert_rowid(),
+            index: 0,
+            node: open.node,
+            epoch,
+            at_ms: open.at_ms,
+            settings: &open.settings,
+            echo: open.echo.as_ref(),
+            answers: &[],
+        },
+    )?;
+    let opened = LegRef {
+        leg: open.leg,
+        run: open.run,
+        conversation: open.conversation,
+    };
+    idempotency::keep(
+        connection,
+        &open.caller,
+        open.key.as_ref(),
+        &opened,
+        open.at_ms,
+    )
 }

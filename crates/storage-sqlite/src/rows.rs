@@ -187,11 +187,12 @@ pub(crate) fn message(row: &Row<'_>) -> Result<Message, Failure> {
 }
 
 /// A leg from `leg.id, run.id, idx, conversation, answer, answer_seq, leg.node, leg.epoch, opened_at, settings, echo,
-/// status, error, closed_at`.
+/// status, error, closed_at, answers`.
 pub(crate) fn leg(row: &Row<'_>) -> Result<Leg, Failure> {
     let settings: String = row.get(9)?;
     let echo: Option<String> = row.get(10)?;
     let error: Option<String> = row.get(12)?;
+    let answers: Option<String> = row.get(14)?;
     Ok(Leg {
         id: id(row, 0)?,
         run: id(row, 1)?,
@@ -203,7 +204,10 @@ pub(crate) fn leg(row: &Row<'_>) -> Result<Leg, Failure> {
         epoch: unsigned(row, 7)?,
         opened_at_ms: row.get(8)?,
         settings: from_json("leg's settings", &settings)?,
-        answers: Vec::new(),
+        answers: answers
+            .map(|text| from_json("leg's answers", &text))
+            .transpose()?
+            .unwrap_or_default(),
         echo: echo
             .map(|text| from_json("leg's echo", &text))
             .transpose()?,

@@ -1,16 +1,20 @@
 use async_trait::async_trait;
 use chat_core::{
     id::{ConversationId, LegId, MessageId, NodeId},
-    message::Role,
-    ports::{AnswerRecord, Checkpoint, CloseLeg, Closed, Runs, Standing, StopAsked, StoreError},
+    message::{MessageBody, Role},
+    ports::{
+        AnswerRecord, Checkpoint, CloseLeg, Closed, EndPaused, PausedRun, Runs, Standing,
+        StopAsked, StoreError,
+    },
     run::{Leg, RunStatus},
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{
     SqliteStore,
+    cut::release_log,
     error::Failure,
-    open_leg::release_log,
+    paused,
     rows::{self, StoredId as _, signed},
     search,
     writer::Writing,
@@ -21,7 +25,8 @@ macro_rules! select_legs {
     ($from:literal) => {
         concat!(
             "SELECT l.id, r.id, l.idx, r.conversation, r.answer, r.answer_seq, l.node, l.epoch,
-                    l.opened_at, l.settings, l.echo, r.status, r.error, l.closed_at
+                    l.opened_at, l.settings, l.echo, r.status, r.error, l.closed_at,
+                    l.answers
              ",
             $from
         )
@@ -64,6 +69,24 @@ impl Runs for SqliteStore {
         conversation: ConversationId,
     ) -> Result<Option<StopAsked>, StoreError> {
         self.write(move |writing| mark_stop(writing.connection, conversation))
+            .await
+    }
+
+    async fn end_paused(&self, end: EndPaused) -> Result<Closed, StoreError> {
+        self.write(move |writing| paused::end_paused(writing.connection, &end))
+            .await
+    }
+
+    async fn list_expired(&self, at_ms: i64, limit: u32) -> Result<Vec<PausedRun>, StoreError> {
+        self.query(move |connection| paused::expired(connection, at_ms, limit))
+            .await
+    }
+
+    async fn find_paused(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Option<PausedRun>, StoreError> {
+        self.query(move |connection| paused::find(connection, conversation))
             .await
     }
 
@@ -162,20 +185,68 @@ fn find_leg(connection: &Connection, id: LegId) -> Result<Option<Leg>, Failure> 
         .transpose()
 }
 
+/// Where a run's answer stands or will stand.
+pub(crate) struct AnswerPlace {
+    pub(crate) conversation: ConversationId,
+    pub(crate) id: MessageId,
+    pub(crate) seq: u64,
+}
+
+/// Inserts an answer at its reserved place, or overwrites its body; nothing when it has no content.
+pub(crate) fn write_answer(
+    connection: &Connection,
+    place: &AnswerPlace,
+    created_at_ms: i64,
+    body: &MessageBody,
+) -> Result<(), Failure> {
+    if body.parts.is_empty() {
+        return Ok(());
+    }
+    let key: i64 = connection
+        .prepare_cached(
+            "INSERT INTO message (id, conversation, seq, role, created_at, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id) DO UPDATE SET body = excluded.body
+             RETURNING key",
+        )?
+        .query_row(
+            params![
+                place.id.bytes(),
+                place.conversation.bytes(),
+                signed(place.seq),
+                Role::Assistant.as_str(),
+                created_at_ms,
+                rows::to_json("message", body)?,
+            ],
+            |row| row.get(0),
+        )?;
+    search::note(connection, key)
+}
+
 /// An open leg to write to.
 struct Target {
     key: i64,
     run: i64,
-    conversation: ConversationId,
-    answer: MessageId,
-    answer_seq: u64,
+    status: RunStatus,
+    answer: AnswerPlace,
+}
+
+impl Target {
+    fn write_answer(&self, connection: &Connection, answer: &AnswerRecord) -> Result<(), Failure> {
+        if !answer.body.parts.is_empty() && answer.id != self.answer.id {
+            return Err(Failure::Misuse(
+                "the answer of a leg has another id than the leg was opened with",
+            ));
+        }
+        write_answer(connection, &self.answer, answer.created_at_ms, &answer.body)
+    }
 }
 
 /// The leg with this id if it is open and in this epoch.
 fn target(connection: &Connection, leg: LegId, epoch: u64) -> Result<Option<Target>, Failure> {
     connection
         .prepare_cached(
-            "SELECT l.key, r.key, r.conversation, r.answer, r.answer_seq
+            "SELECT l.key, r.key, r.status, r.conversation, r.answer, r.answer_seq
              FROM leg l JOIN run r ON r.key = l.run
              WHERE l.id = ?1 AND l.epoch = ?2 AND l.closed_at IS NULL",
         )?
@@ -183,9 +254,12 @@ fn target(connection: &Connection, leg: LegId, epoch: u64) -> Result<Option<Targ
             Ok(Target {
                 key: row.get(0)?,
                 run: row.get(1)?,
-                conversation: rows::id(row, 2)?,
-                answer: rows::id(row, 3)?,
-                answer_seq: rows::unsigned(row, 4)?,
+                status: rows::status(row, 2)?,
+                answer: AnswerPlace {
+                    conversation: rows::id(row, 3)?,
+                    id: rows::id(row, 4)?,
+                    seq: rows::unsigned(row, 5)?,
+                },
             })
         })?
         .next()
@@ -204,7 +278,7 @@ fn write_checkpoint(connection: &Connection, checkpoint: &Checkpoint) -> Result<
             RunStatus::Cancelling.as_str()
         ])?;
     if let Some(answer) = &checkpoint.answer {
-        write_answer(connection, &target, answer)?;
+        target.write_answer(connection, answer)?;
     }
     Ok(Closed::Done)
 }
@@ -214,8 +288,12 @@ fn write_close(writing: &Writing<'_>, close: &CloseLeg) -> Result<Closed, Failur
     let Some(target) = target(connection, close.leg, close.epoch)? else {
         return Ok(Closed::Lost);
     };
+    let pauses = close.status == RunStatus::RequiresAction;
+    if pauses && target.status == RunStatus::Cancelling {
+        return Ok(Closed::Lost);
+    }
     if let Some(answer) = &close.answer {
-        write_answer(connection, &target, answer)?;
+        target.write_answer(connection, answer)?;
     }
     connection
         .prepare_cached("UPDATE leg SET closed_at = ?2, seal = ?3 WHERE key = ?1")?
@@ -223,7 +301,8 @@ fn write_close(writing: &Writing<'_>, close: &CloseLeg) -> Result<Closed, Failur
     let terminal = close.status.is_terminal();
     connection
         .prepare_cached(
-            "UPDATE run SET status = ?2, error = ?3, ended_at = ?4, slot = CASE WHEN ?5 THEN NULL ELSE slot END
+            "UPDATE run SET status = ?2, error = ?3, ended_at = ?4, expires_at = ?6,
+                            slot = CASE WHEN ?5 THEN NULL ELSE slot END
              WHERE key = ?1",
         )?
         .execute(params![
@@ -235,44 +314,10 @@ fn write_close(writing: &Writing<'_>, close: &CloseLeg) -> Result<Closed, Failur
                 .transpose()?,
             terminal.then_some(close.at_ms),
             terminal,
+            close.expires_at_ms.filter(|_| pauses),
         ])?;
     release_log(connection, writing.log, close.leg)?;
     Ok(Closed::Done)
-}
-
-/// Inserts the answer at its reserved place, or overwrites its body.
-fn write_answer(
-    connection: &Connection,
-    target: &Target,
-    answer: &AnswerRecord,
-) -> Result<(), Failure> {
-    if answer.body.parts.is_empty() {
-        return Ok(());
-    }
-    if answer.id != target.answer {
-        return Err(Failure::Misuse(
-            "the answer of a leg has another id than the leg was opened with",
-        ));
-    }
-    let key: i64 = connection
-        .prepare_cached(
-            "INSERT INTO message (id, conversation, seq, role, created_at, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (id) DO UPDATE SET body = excluded.body
-             RETURNING key",
-        )?
-        .query_row(
-            params![
-                answer.id.bytes(),
-                target.conversation.bytes(),
-                signed(target.answer_seq),
-                Role::Assistant.as_str(),
-                answer.created_at_ms,
-                rows::to_json("message", &answer.body)?,
-            ],
-            |row| row.get(0),
-        )?;
-    search::note(connection, key)
 }
 
 fn mark_stop(

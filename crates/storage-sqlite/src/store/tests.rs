@@ -18,4 +18,5 @@ storage_contract::files_contract!(fresh);
 
 mod crash;
 mod model;
+mod older;
 mod reopen;

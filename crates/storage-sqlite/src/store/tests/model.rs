@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use chat_core::{
     access::Owner,
-    id::{ConversationId, LegId},
+    id::{ConversationId, LegId, NodeId},
     ports::{
-        Checkpoint, CloseLeg, Closed, Conversations as _, DroppedLeg, FreshLeg, OpenLeg, Opened,
-        Policy, Predecessor, Refusal, RunLog as _, Runs as _, StopAsked,
+        Checkpoint, CloseLeg, Closed, Conversations as _, Cut, DroppedLeg, EndPaused, FreshLeg,
+        OpenLeg, Opened, PausedRun, Policy, Predecessor, Refusal, ResumeRun, Resumed, ResumedLeg,
+        RunLog as _, Runs as _, StopAsked,
     },
     run::RunStatus,
 };
@@ -21,6 +22,8 @@ enum Step {
     Open {
         conversation: usize,
         refuse: bool,
+        /// Whether it says how a run that waits ends.
+        ends: bool,
         /// Which of the messages that are there to cut from, if any.
         cut: Option<prop::sample::Index>,
     },
@@ -39,6 +42,18 @@ enum Step {
     AskStop {
         conversation: usize,
     },
+    EndPaused {
+        leg: prop::sample::Index,
+        stale: bool,
+    },
+    Resume {
+        leg: prop::sample::Index,
+        stale: bool,
+    },
+    Cut {
+        conversation: usize,
+        from: prop::sample::Index,
+    },
     Delete {
         conversation: usize,
     },
@@ -51,23 +66,45 @@ fn step() -> impl Strategy<Value = Step> {
     let leg = any::<prop::sample::Index>;
     let conversation = || 0..CONVERSATIONS;
     prop_oneof![
-        8 => (conversation(), prop::bool::weighted(0.2), prop::option::weighted(0.3, leg()))
-            .prop_map(|(conversation, refuse, cut)| Step::Open { conversation, refuse, cut }),
+        8 => (
+            conversation(),
+            prop::bool::weighted(0.2),
+            prop::bool::weighted(0.6),
+            prop::option::weighted(0.3, leg()),
+        )
+            .prop_map(|(conversation, refuse, ends, cut)| Step::Open {
+                conversation,
+                refuse,
+                ends,
+                cut,
+            }),
         6 => (leg(), 1..5_u32).prop_map(|(leg, events)| Step::Append { leg, events }),
         4 => leg().prop_map(|leg| Step::Checkpoint { leg }),
         8 => (leg(), prop::bool::weighted(0.3), prop::bool::weighted(0.1))
             .prop_map(|(leg, pause, stale)| Step::Close { leg, pause, stale }),
         2 => conversation().prop_map(|conversation| Step::AskStop { conversation }),
+        3 => (leg(), prop::bool::weighted(0.1))
+            .prop_map(|(leg, stale)| Step::EndPaused { leg, stale }),
+        6 => (leg(), prop::bool::weighted(0.1))
+            .prop_map(|(leg, stale)| Step::Resume { leg, stale }),
+        2 => (conversation(), leg())
+            .prop_map(|(conversation, from)| Step::Cut { conversation, from }),
         1 => conversation().prop_map(|conversation| Step::Delete { conversation }),
         1 => Just(Step::Reopen),
     ]
 }
 
-/// A run with its one leg, as the model has it.
+/// A run with its legs, as the model has it.
 #[derive(Debug)]
 struct Run {
+    /// How it was opened, with the id and the node of its newest leg.
     open: OpenLeg,
+    /// What came of that, with the epoch of its newest leg.
     leg: FreshLeg,
+    /// The newest leg's place in the run.
+    index: u32,
+    /// The legs before the newest, by how they were closed.
+    past: Vec<OpenLeg>,
     status: RunStatus,
     closed: bool,
     holds_slot: bool,
@@ -79,6 +116,25 @@ struct Run {
 impl Run {
     fn writable(&self) -> bool {
         !self.closed && !self.gone
+    }
+
+    fn waits(&self) -> bool {
+        !self.gone && self.status == RunStatus::RequiresAction
+    }
+
+    /// How it would end if it waits.
+    fn end(&self) -> EndPaused {
+        EndPaused {
+            run: self.open.run,
+            leg: self.open.leg,
+            status: RunStatus::Cancelled,
+            body: sample::body(&format!("end of {}", self.open.leg)),
+            at_ms: self.open.at_ms + 1_000,
+        }
+    }
+
+    fn place(&self) -> (ConversationId, u64) {
+        (self.open.conversation, self.leg.answer_seq)
     }
 }
 
@@ -92,6 +148,12 @@ struct Model {
 }
 
 impl Model {
+    /// The places of a conversation's messages.
+    fn places(&self, id: ConversationId) -> Vec<u64> {
+        let places = self.messages.keys().filter(|(of, _)| *of == id);
+        places.map(|(_, seq)| *seq).collect()
+    }
+
     fn holder(&mut self, id: ConversationId) -> Option<&mut Run> {
         let mut holders = self
             .runs
@@ -155,10 +217,16 @@ impl Check {
             Step::Open {
                 conversation,
                 refuse,
+                ends,
                 cut,
             } => {
-                self.open(self.conversations[conversation], refuse, cut)
+                self.open(self.conversations[conversation], refuse, ends, cut)
                     .await;
+            }
+            Step::EndPaused { leg, stale } => self.end_paused(leg, stale).await,
+            Step::Resume { leg, stale } => self.resume(leg, stale).await,
+            Step::Cut { conversation, from } => {
+                self.cut(self.conversations[conversation], from).await;
             }
             Step::Append { leg, events } => self.append(leg, events).await,
             Step::Checkpoint { leg } => self.checkpoint(leg).await,
@@ -181,17 +249,17 @@ impl Check {
         }
     }
 
-    async fn open(&mut self, id: ConversationId, refuse: bool, cut: Option<prop::sample::Index>) {
+    async fn open(
+        &mut self,
+        id: ConversationId,
+        refuse: bool,
+        ends: bool,
+        cut: Option<prop::sample::Index>,
+    ) {
         let mut open = sample::send(&self.owner, id, "");
         open.input[0] = sample::input(&format!("question {}", open.leg));
         let mut cut_seq = None;
-        let places: Vec<_> = self
-            .model
-            .messages
-            .keys()
-            .filter(|(of, _)| *of == id)
-            .map(|(_, seq)| *seq)
-            .collect();
+        let places = self.model.places(id);
         if let Some(cut) = cut
             && !places.is_empty()
         {
@@ -204,11 +272,26 @@ impl Check {
         if refuse {
             open.policy = Policy::Refuse;
         }
+        if ends {
+            open.ends = self.model.holder(id).map(|holder| holder.end());
+        }
         let outcome = self.store().open_leg(open.clone()).await.unwrap();
-        let stays = |run: &mut Run| cut_seq.is_none_or(|seq| run.leg.answer_seq < seq);
-        if refuse && self.model.holder(id).is_some_and(stays) {
-            assert_eq!(outcome, Opened::Refused(Refusal::Busy));
-            return;
+        let stays = |run: &&mut Run| cut_seq.is_none_or(|seq| run.leg.answer_seq < seq);
+        if let Some(holder) = self.model.holder(id).filter(stays) {
+            let refusal = match (refuse, holder.waits(), ends) {
+                (true, _, _) => Some(Refusal::Busy),
+                (false, true, false) => Some(Refusal::Paused(PausedRun {
+                    conversation: id,
+                    run: holder.open.run,
+                    leg: holder.open.leg,
+                    message: holder.open.answer,
+                })),
+                (false, true, true) | (false, false, _) => None,
+            };
+            if let Some(refusal) = refusal {
+                assert_eq!(outcome, Opened::Refused(refusal));
+                return;
+            }
         }
         let Opened::Fresh(leg) = outcome else {
             panic!("{outcome:?}");
@@ -216,10 +299,12 @@ impl Check {
         let dropped = cut_seq.map_or_else(Vec::new, |seq| self.model.delete(id, seq));
         assert_eq!(leg.dropped, dropped);
         let mut predecessor = None;
+        let mut ended = None;
         if let Some(holder) = self.model.holder(id) {
             holder.holds_slot = false;
             if holder.closed {
                 holder.status = RunStatus::Cancelled;
+                ended = Some((holder.place(), holder.end().body.text()));
             } else {
                 holder.status = RunStatus::Cancelling;
                 predecessor = Some(Predecessor {
@@ -228,6 +313,7 @@ impl Check {
                 });
             }
         }
+        self.model.messages.extend(ended);
         assert_eq!(leg.predecessor, predecessor);
         assert_eq!(leg.created, !self.model.next.contains_key(&id));
         let next = self.model.next.entry(id).or_insert(1);
@@ -239,6 +325,8 @@ impl Check {
         self.model.runs.push(Run {
             open,
             leg: *leg,
+            index: 0,
+            past: Vec::new(),
             status: RunStatus::Queued,
             closed: false,
             holds_slot: true,
@@ -280,7 +368,7 @@ impl Check {
             if run.status != RunStatus::Cancelling {
                 run.status = RunStatus::InProgress;
             }
-            let place = (run.open.conversation, run.leg.answer_seq);
+            let place = run.place();
             self.model.messages.insert(place, text);
         } else {
             assert_eq!(closed, Closed::Lost);
@@ -292,8 +380,6 @@ impl Check {
         let Some(run) = pick(&mut self.model.runs, leg) else {
             return;
         };
-        // A run that lost its slot cannot wait for anybody; the engine cancels it.
-        let pause = pause && run.holds_slot;
         let text = format!("all of {}", run.open.leg);
         let mut close = sample::close(&run.open, &run.leg, &text);
         if pause {
@@ -304,16 +390,113 @@ impl Check {
         }
         let CloseLeg { status, .. } = close;
         let closed = store.close_leg(close).await.unwrap();
-        if run.writable() && !stale {
+        // A run that is to stop does not pause.
+        let refused = pause && run.status == RunStatus::Cancelling;
+        if run.writable() && !stale && !refused {
             assert_eq!(closed, Closed::Done);
             run.closed = true;
             run.status = status;
             run.holds_slot &= pause;
-            let place = (run.open.conversation, run.leg.answer_seq);
+            let place = run.place();
             self.model.messages.insert(place, text);
         } else {
             assert_eq!(closed, Closed::Lost);
         }
+    }
+
+    async fn end_paused(&mut self, leg: prop::sample::Index, stale: bool) {
+        let store = self.store();
+        let Some(run) = pick(&mut self.model.runs, leg) else {
+            return;
+        };
+        let mut end = run.end();
+        if stale {
+            end.leg = LegId::new(sample::uuid());
+        }
+        let text = end.body.text();
+        let closed = store.end_paused(end).await.unwrap();
+        if run.waits() && !stale {
+            assert_eq!(closed, Closed::Done);
+            run.status = RunStatus::Cancelled;
+            run.holds_slot = false;
+            let place = run.place();
+            self.model.messages.insert(place, text);
+        } else {
+            assert_eq!(closed, Closed::Lost);
+        }
+    }
+
+    async fn resume(&mut self, leg: prop::sample::Index, stale: bool) {
+        let store = self.store();
+        let holder = pick(&mut self.model.runs, leg).map(|run| run.open.conversation);
+        let holder = holder.and_then(|id| self.model.holder(id).map(|run| run.open.run));
+        let Some(run) = pick(&mut self.model.runs, leg) else {
+            return;
+        };
+        let next = LegId::new(sample::uuid());
+        let text = format!("resumed by {next}");
+        let resume = ResumeRun {
+            conversation: run.open.conversation,
+            caller: run.open.caller.clone(),
+            run: run.open.run,
+            after: if stale { next } else { run.open.leg },
+            leg: next,
+            answers: Vec::new(),
+            body: sample::body(&text),
+            settings: run.open.settings.clone(),
+            echo: None,
+            node: NodeId::new(sample::uuid()),
+            key: None,
+            at_ms: run.open.at_ms + 2_000,
+        };
+        let node = resume.node;
+        let outcome = store.resume_run(resume).await.unwrap();
+        let is_last =
+            self.model.next.get(&run.open.conversation) == Some(&(run.leg.answer_seq + 1));
+        let may =
+            run.waits() || (run.status == RunStatus::Cancelled && holder.is_none() && is_last);
+        if stale || run.gone || !run.closed || !may {
+            assert_eq!(outcome, Resumed::Lost);
+            return;
+        }
+        let Resumed::Fresh(resumed) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert!(resumed.epoch > run.leg.epoch);
+        run.past.push(run.open.clone());
+        run.index += 1;
+        run.open.leg = next;
+        run.open.node = node;
+        run.leg.epoch = resumed.epoch;
+        run.status = RunStatus::Queued;
+        run.closed = false;
+        run.holds_slot = true;
+        run.events = 0;
+        let expected = ResumedLeg {
+            index: run.index,
+            epoch: resumed.epoch,
+            message: run.open.answer,
+            message_seq: run.leg.answer_seq,
+        };
+        assert_eq!(resumed, expected);
+        let place = run.place();
+        self.model.messages.insert(place, text);
+    }
+
+    async fn cut(&mut self, id: ConversationId, from: prop::sample::Index) {
+        let places = self.model.places(id);
+        if places.is_empty() {
+            return;
+        }
+        let seq = *from.get(&places);
+        let message = self.message_id(id, seq).await;
+        let cut = self.store().cut(id, message).await.unwrap();
+        let messages = places.iter().filter(|place| **place >= seq).count();
+        let expected = Cut {
+            messages: u64::try_from(messages).unwrap(),
+            dropped: self.model.delete(id, seq),
+        };
+        assert_eq!(cut, Some(expected));
     }
 
     async fn ask_stop(&mut self, id: ConversationId) {
@@ -360,6 +543,17 @@ impl Check {
             assert_eq!(found.map(|leg| leg.id), newest);
         }
         for run in &self.model.runs {
+            for past in &run.past {
+                let found = store.find_leg(past.leg).await.unwrap();
+                assert_eq!(found.is_some(), !run.gone);
+                let events = store.read(past.leg, 0, 1_000).await.unwrap();
+                if run.gone {
+                    assert_eq!(events, []);
+                } else {
+                    let text = format!("all of {}", past.leg);
+                    assert_eq!(events, sample::events(past, &text));
+                }
+            }
             let leg = store.find_leg(run.open.leg).await.unwrap();
             let events = store.read(run.open.leg, 0, 1_000).await.unwrap();
             if run.gone {
@@ -368,7 +562,7 @@ impl Check {
                 continue;
             }
             let leg = leg.unwrap();
-            assert_eq!(leg.status, run.status);
+            assert_eq!((leg.status, leg.index), (run.status, run.index));
             assert_eq!(leg.closed_at_ms.is_some(), run.closed);
             if run.closed {
                 let text = format!("all of {}", run.open.leg);
@@ -393,7 +587,10 @@ impl Check {
         let mut stored: Vec<LegId> = store
             .query(|connection| {
                 connection
-                    .prepare("SELECT l.id FROM leg l JOIN run r ON r.key = l.run WHERE r.slot IS NOT NULL")?
+                    .prepare(
+                        "SELECT l.id FROM leg l JOIN run r ON r.key = l.run
+                         WHERE r.slot IS NOT NULL AND l.idx = (SELECT max(idx) FROM leg WHERE run = r.key)",
+                    )?
                     .query_and_then([], |row| crate::rows::id(row, 0))?
                     .collect()
             })
