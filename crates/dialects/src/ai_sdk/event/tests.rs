@@ -1,15 +1,18 @@
 use std::sync::Arc;
 
 use chat_core::{
-    event::FinishReason,
+    event::{Field, FinishReason},
     id::{ConversationId, LegId, MessageId, NodeId, RunId},
-    message::{Executor, ToolKind},
-    run::{LegSettings, RunStatus, StopCause},
+    message::{Call, Executor, PartContent, PartStatus, ToolKind, ToolResult},
+    run::{LegSettings, Outcome, RunError, RunStatus, StopCause},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::ai_sdk::error_text;
 
+mod approval;
+mod artifact;
 mod replay;
 
 fn leg() -> Leg {
@@ -300,44 +303,6 @@ fn broken_arguments_are_an_input_error() {
         },
     );
     insta::assert_snapshot!(data(&events, AiSdkChunks::All));
-}
-
-// docs/wire/ai-sdk.md W5, W12.
-#[test]
-fn a_denial_is_an_error_to_parsers_that_know_no_denials() {
-    let denied = |reason: Option<&str>, chunks| {
-        let reason = reason.map(str::to_owned);
-        let told = data(&tool_turn("{}", ToolResult::Denied { reason }), chunks);
-        told.lines().nth(5).unwrap().to_owned()
-    };
-    insta::assert_snapshot!(denied(None, AiSdkChunks::All));
-    insta::assert_snapshot!(denied(Some("Not now."), AiSdkChunks::All));
-    insta::assert_snapshot!(denied(Some("Not now."), AiSdkChunks::V6));
-    insta::assert_snapshot!(denied(None, AiSdkChunks::V7));
-}
-
-// docs/wire/ai-sdk.md W5, W15.
-#[test]
-fn an_approval_is_asked_of_parsers_that_know_approvals() {
-    let events = whole(
-        vec![
-            step(0),
-            started(0, call("")),
-            finished(0, call("{}")),
-            EventKind::ApprovalRequested {
-                part: 0,
-                approval: "apr_1".to_owned(),
-            },
-            step_finished(0, FinishReason::ToolCalls),
-        ],
-        EventKind::Paused {
-            calls: Vec::new(),
-            approvals: vec![0],
-            expires_at_ms: 600_000,
-        },
-    );
-    insta::assert_snapshot!(data(&events, AiSdkChunks::V6));
-    assert!(!data(&events, AiSdkChunks::All).contains("approval"));
 }
 
 // docs/wire/ai-sdk.md W15.

@@ -1,6 +1,7 @@
 //! Over random event lists, legal or not: every replay is the rest of the first stream, and every chunk is one that
 //! all parsers take.
 
+use chat_core::event::{CallAnswer, Reply};
 use proptest::prelude::*;
 
 use super::*;
@@ -13,6 +14,8 @@ fn content() -> impl Strategy<Value = PartContent> {
         3 => any::<String>().prop_map(|one| call(&one)),
         2 => Just(call("{\"a\":1}")),
         1 => any::<Option<String>>().prop_map(|title| PartContent::Source { url: "https://x.example/".to_owned(), title }),
+        1 => any::<Option<String>>()
+            .prop_map(|name| PartContent::File { media_type: "image/png".to_owned(), name, url: "data:,".to_owned() }),
         1 => (any::<String>(), any::<Option<String>>())
             .prop_map(|(name, id)| PartContent::Data { name, id, data: Value::Null }),
         1 => Just(PartContent::Opaque { name: "x".to_owned(), raw: Value::Null }),
@@ -30,24 +33,74 @@ fn field() -> impl Strategy<Value = Field> {
     ]
 }
 
-fn kind() -> impl Strategy<Value = EventKind> {
-    let result = prop_oneof![
+fn result() -> impl Strategy<Value = ToolResult> {
+    prop_oneof![
         Just(ToolResult::Output {
             output: Value::Null
         }),
         any::<String>().prop_map(|message| ToolResult::Error { message }),
         any::<Option<String>>().prop_map(|reason| ToolResult::Denied { reason }),
+    ]
+}
+
+fn answer_to_a_call() -> impl Strategy<Value = CallAnswer> {
+    let reply = prop_oneof![
+        result().prop_map(|result| Reply::Result { part: 9, result }),
+        any::<Option<String>>().prop_map(|reason| Reply::Consent { reason }),
     ];
+    (0..6_u32, any::<String>(), reply).prop_map(|(call, call_id, reply)| CallAnswer {
+        call,
+        call_id,
+        reply,
+    })
+}
+
+/// One of two documents.
+fn document() -> impl Strategy<Value = String> {
+    prop_oneof![Just("d1".to_owned()), Just("d2".to_owned())]
+}
+
+fn document_event() -> impl Strategy<Value = EventKind> {
+    let kind = prop_oneof![
+        Just("text"),
+        Just("code"),
+        Just("sheet"),
+        Just("image"),
+        Just("pdf")
+    ];
+    prop_oneof![
+        2 => (document(), kind, any::<String>(), any::<bool>()).prop_map(|(document, kind, title, new)| {
+            EventKind::DocumentOpened { document, document_kind: kind.to_owned(), title, new }
+        }),
+        4 => (document(), any::<String>()).prop_map(|(document, text)| EventKind::DocumentDelta { document, text }),
+        1 => document().prop_map(|document| EventKind::DocumentStored { document, version_at_ms: 0 }),
+        1 => (document(), any::<String>(), any::<Option<String>>()).prop_map(|(document, text, description)| {
+            EventKind::SuggestionMade {
+                document,
+                suggestion: "s".to_owned(),
+                original: text.clone(),
+                suggested: text,
+                description,
+            }
+        }),
+        1 => (any::<String>(), any::<Option<String>>(), any::<bool>()).prop_map(|(name, id, transient)| {
+            EventKind::Data { name, id, data: Value::Null, transient }
+        }),
+    ]
+}
+
+fn kind() -> impl Strategy<Value = EventKind> {
     prop_oneof![
         2 => (0..3_u32).prop_map(step),
         4 => (0..6_u32, content()).prop_map(|(part, head)| started(part, head)),
         8 => (0..6_u32, field(), any::<String>()).prop_map(|(part, field, text)| delta(part, field, &text)),
         4 => (0..6_u32, content()).prop_map(|(part, content)| finished(part, content)),
         1 => (0..6_u32, content()).prop_map(|(part, content)| finished_as(part, PartStatus::Incomplete, content)),
-        2 => (0..6_u32, result).prop_map(|(part, result)| tool_finished(part, result)),
+        2 => (0..6_u32, result()).prop_map(|(part, result)| tool_finished(part, result)),
         2 => (0..3_u32).prop_map(|step| step_finished(step, FinishReason::Stop)),
         1 => any::<String>().prop_map(|title| EventKind::Retitled { title }),
         1 => (0..6_u32, any::<String>()).prop_map(|(part, approval)| EventKind::ApprovalRequested { part, approval }),
+        6 => document_event(),
         1 => Just(EventKind::StopRequested { cause: StopCause::Asked }),
     ]
 }
@@ -67,7 +120,14 @@ fn end() -> impl Strategy<Value = EventKind> {
 }
 
 fn events() -> impl Strategy<Value = Vec<EventKind>> {
-    (prop::collection::vec(kind(), 0..40), end()).prop_map(|(kinds, end)| whole(kinds, end))
+    let answers = prop::collection::vec(answer_to_a_call(), 0..3);
+    (answers, prop::collection::vec(kind(), 0..40), end()).prop_map(|(said, kinds, end)| {
+        let mut events = whole(kinds, end);
+        if let EventKind::LegOpened { answers, .. } = &mut events[0] {
+            *answers = said;
+        }
+        events
+    })
 }
 
 /// The frames of a stream, each with its closing empty line.
@@ -75,8 +135,11 @@ fn frames(stream: &str) -> Vec<&str> {
     stream.split_inclusive("\n\n").collect()
 }
 
-/// The keys that every parser takes in a chunk of this type: those it must have, then those it may.
-fn keys(kind: &str) -> Option<(&'static [&'static str], &'static [&'static str])> {
+/// The keys that the parsers take in a chunk of this type: those it must have, then those it may.
+fn keys(
+    kind: &str,
+    chunks: AiSdkChunks,
+) -> Option<(&'static [&'static str], &'static [&'static str])> {
     Some(match kind {
         "start" => (&["messageId"], &[]),
         "start-step" | "finish-step" | "finish" | "abort" => (&[], &[]),
@@ -91,14 +154,18 @@ fn keys(kind: &str) -> Option<(&'static [&'static str], &'static [&'static str])
         "source-url" => (&["sourceId", "url"], &["title"]),
         "file" => (&["url", "mediaType"], &[]),
         "error" => (&["errorText"], &[]),
+        "tool-approval-request" if chunks != AiSdkChunks::All => {
+            (&["approvalId", "toolCallId"], &[])
+        }
+        "tool-output-denied" if chunks != AiSdkChunks::All => (&["toolCallId"], &[]),
         _ if kind.starts_with("data-") => (&["data"], &["id", "transient"]),
         _ => return None,
     })
 }
 
-fn check_chunk(chunk: &Value) -> Result<(), TestCaseError> {
+fn check_chunk(chunk: &Value, chunks: AiSdkChunks) -> Result<(), TestCaseError> {
     let kind = chunk["type"].as_str().unwrap();
-    let known = keys(kind);
+    let known = keys(kind, chunks);
     prop_assert!(known.is_some(), "{chunk}");
     let (needed, allowed) = known.unwrap();
     let object = chunk.as_object().unwrap();
@@ -135,20 +202,22 @@ proptest! {
     // docs/wire/ai-sdk.md W1, W2.
     #[test]
     fn frames_are_numbered_and_hold_one_line_that_every_parser_takes(events in events()) {
-        let whole = encode(&events);
-        let frames = frames(&whole);
-        for (index, frame) in frames.iter().enumerate() {
-            let lines: Vec<&str> = frame.split('\n').collect();
-            prop_assert_eq!(lines.len(), 4, "{:?}", frame);
-            prop_assert!(!frame.contains('\r'));
-            prop_assert_eq!(lines[0], format!("id: {index}"));
-            let data = lines[1].strip_prefix("data: ").unwrap();
-            if index + 1 == frames.len() {
-                prop_assert_eq!(data, "[DONE]");
-                continue;
+        for chunks in [AiSdkChunks::All, AiSdkChunks::V6, AiSdkChunks::V7] {
+            let whole = encode_after(&events, chunks, FrameSink::new());
+            let frames = frames(&whole);
+            for (index, frame) in frames.iter().enumerate() {
+                let lines: Vec<&str> = frame.split('\n').collect();
+                prop_assert_eq!(lines.len(), 4, "{:?}", frame);
+                prop_assert!(!frame.contains('\r'));
+                prop_assert_eq!(lines[0], format!("id: {index}"));
+                let data = lines[1].strip_prefix("data: ").unwrap();
+                if index + 1 == frames.len() {
+                    prop_assert_eq!(data, "[DONE]");
+                    continue;
+                }
+                prop_assert!(data.starts_with("{\"type\":\""), "{}", data);
+                check_chunk(&serde_json::from_str(data).unwrap(), chunks)?;
             }
-            prop_assert!(data.starts_with("{\"type\":\""), "{}", data);
-            check_chunk(&serde_json::from_str(data).unwrap())?;
         }
     }
 
@@ -157,6 +226,10 @@ proptest! {
     fn the_client_hears_of_nothing_that_was_not_announced(events in events()) {
         let mut open = std::collections::HashSet::new();
         let mut calls = std::collections::HashSet::new();
+        if let EventKind::LegOpened { answers, .. } = &events[0] {
+            // The client knows these from the stream before.
+            calls.extend(answers.iter().map(|answer| answer.call_id.clone()));
+        }
         for line in data(&events, AiSdkChunks::All).lines().filter(|line| *line != "[DONE]") {
             let chunk: Value = serde_json::from_str(line).unwrap();
             let id = chunk["id"].as_str().unwrap_or_default().to_owned();
