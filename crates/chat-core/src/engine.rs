@@ -4,6 +4,7 @@
 //! a task of the engine's own: the request that began it may end at any time. Everything a reader is shown is read from the leg's
 //! log, in memory while this node works on the leg and from the store otherwise.
 
+mod changing;
 mod flush;
 mod handover;
 mod keyed;
@@ -12,10 +13,15 @@ mod leg;
 mod live;
 mod log;
 mod nodes;
+mod paused;
 mod prompt;
+mod reading;
 mod recover;
 mod send;
+mod shared;
+mod step;
 mod title;
+mod tools;
 mod watch;
 mod writer;
 
@@ -25,10 +31,7 @@ mod tests;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -39,25 +42,23 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use paused::{ApprovalAnswer, Resume};
 pub use send::{Send, SendInput, Sent};
 pub use watch::Watch;
 
 use crate::{
-    access::{Action, Owner, allowed},
-    conversation::Conversation,
+    access::{Action, Owner},
     error::EngineError,
     id::{ConversationId, LegId, NodeId},
-    message::{Call, MessageStatus, ToolResult},
     ports::{
-        Clock, Conversations, Deleted, HistoryPage, HistoryQuery, IdSource, MessagePage,
-        MessageQuery, Messages, Model, Nodes, RunLog, Runs, SearchHit, SearchQuery, Signal,
-        Signals, Tool, ToolCallContext, ToolSpec, Wanted,
+        Attachments, Clock, Closed, Conversations, IdSource, Messages, Model, Nodes, RunLog, Runs,
+        Signals, Tool,
     },
-    run::{Leg, StopCause},
+    run::StopCause,
 };
 
-/// A sealed log stays in memory this long for readers that are nearly at its end.
-const EMPTY_AFTER: Duration = Duration::from_secs(5);
+/// A run that waits may be resumed on another node while it is being stopped: a stop looks at most so often.
+const STOP_LOOKS: u32 = 5;
 /// A stop waits at most this long for the run to be closed before it answers.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 /// After the drain's time is up, legs have this long to close as interrupted.
@@ -85,6 +86,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// New ids.
     pub ids: Arc<dyn IdSource>,
+    /// The files that messages refer to.
+    pub attachments: Arc<dyn Attachments>,
     /// The tools that this server runs.
     pub tools: Vec<Arc<dyn Tool>>,
 }
@@ -103,6 +106,8 @@ pub struct Lane {
 pub struct Settings {
     /// A leg is ended as timed out after this long.
     pub max_leg: Duration,
+    /// A run that waits for its reader's consent expires after this long.
+    pub max_pause: Duration,
     /// A leg whose text outgrows this many bytes is ended as incomplete.
     pub max_leg_bytes: usize,
     /// New sends are refused while all live legs together hold more than this many bytes of text.
@@ -115,6 +120,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_leg: Duration::from_mins(30),
+            max_pause: Duration::from_mins(10),
             max_leg_bytes: 8 << 20,
             max_live_bytes: 512 << 20,
             titles: false,
@@ -259,48 +265,24 @@ impl Engine {
         Watch::new(leg, Arc::clone(&self.0))
     }
 
-    /// The leg that was opened last in a conversation, or `None` if it has none.
-    pub async fn newest_leg(
-        &self,
-        caller: &Owner,
-        conversation: ConversationId,
-    ) -> Result<Option<Leg>, EngineError> {
-        self.checked(caller, conversation, Action::Read).await?;
-        Ok(self.0.ports.runs.newest_leg(conversation).await?)
-    }
-
-    /// The newest leg of a conversation if it is open, else the next one that is opened; waits until there is one, or
-    /// until the node is told to stop.
-    pub async fn next_leg(
-        &self,
-        caller: &Owner,
-        conversation: ConversationId,
-    ) -> Result<Leg, EngineError> {
-        let mut signals = self.0.ports.signals.subscribe();
-        let newest = self.newest_leg(caller, conversation).await?;
-        let known = newest
-            .as_ref()
-            .filter(|leg| leg.closed_at_ms.is_some())
-            .map(|leg| leg.id);
-        let mut newest = newest;
-        loop {
-            // One that was opened and closed between two looks is new all the same.
-            if let Some(leg) = newest.filter(|leg| Some(leg.id) != known) {
-                return Ok(leg);
-            }
-            let rung = watch::ring_or_time(&mut signals, |signal| {
-                signal == Signal::SlotTaken(conversation)
-            });
-            tokio::select! {
-                biased;
-                () = self.0.draining.cancelled() => return Err(EngineError::Unavailable),
-                () = rung => {}
-            }
-            newest = self.newest_leg(caller, conversation).await?;
+    /// Goes on with an answer that waits for its reader's consent to calls, as a further leg of the same run and message:
+    /// runs the calls that the reader consents to, and asks the model again. Durable on return.
+    ///
+    /// All calls that wait are answered at once, else [`EngineError::StillWaits`]. Of several that answer the same call one
+    /// opens the leg; to the others, and for calls that were answered before, it is [`EngineError::NothingWaits`]. A late
+    /// answer, after the run expired or was stopped, goes on with it as long as its message is the conversation's last.
+    /// Like [`Engine::send`] it is carried out to its end also when its caller goes away.
+    pub async fn resume(&self, resume: Resume) -> Result<Sent, EngineError> {
+        if self.0.is_full() {
+            return Err(EngineError::Unavailable);
         }
+        let shared = Arc::clone(&self.0);
+        self.carry_out(async move { paused::resume(&shared, resume).await })
+            .await
     }
 
-    /// Stops the conversation's active run, keeps its text and says whether there was one.
+    /// Stops the conversation's active run, keeps its text and says whether there was one. One that waits for its reader
+    /// is over at once.
     ///
     /// A send that came before is stopped as well, though it may still be on its way. When this answers, the run is
     /// closed, unless its owner is slow to do so. Asking again is no error. Like [`Engine::send`] it is carried out to
@@ -313,9 +295,21 @@ impl Engine {
         let (engine, caller) = (self.clone(), caller.clone());
         self.carry_out(async move {
             let turn = engine.0.turns.take(conversation).await;
-            engine.checked(&caller, conversation, Action::Write).await?;
-            let Some(asked) = engine.0.ports.runs.ask_stop(conversation).await? else {
-                return Ok(false);
+            let shared = &engine.0;
+            shared.checked(&caller, conversation, Action::Write).await?;
+            let mut looks = 0;
+            let asked = loop {
+                if let Some(asked) = shared.ports.runs.ask_stop(conversation).await? {
+                    break asked;
+                }
+                looks += 1;
+                match paused::stop(shared, conversation).await? {
+                    None => return Ok(false),
+                    Some(Closed::Done) => return Ok(true),
+                    // Someone went on with it, or ended it, between the two looks.
+                    Some(Closed::Lost) if looks < STOP_LOOKS => {}
+                    Some(Closed::Lost) => return Err(EngineError::Unavailable),
+                }
             };
             engine.0.tell(asked.leg, StopCause::Asked);
             drop(turn);
@@ -328,92 +322,6 @@ impl Engine {
             // The stop is recorded: an owner that is slow to close does not change the answer.
             let _late = timeout(STOP_WAIT, closed).await;
             Ok(true)
-        })
-        .await
-    }
-
-    /// The conversation, if the caller may read it.
-    pub async fn conversation(
-        &self,
-        caller: &Owner,
-        id: ConversationId,
-    ) -> Result<Conversation, EngineError> {
-        self.checked(caller, id, Action::Read).await
-    }
-
-    /// The conversation, if the caller owns it. One that belongs to another is not found, public or not.
-    pub async fn own_conversation(
-        &self,
-        caller: &Owner,
-        id: ConversationId,
-    ) -> Result<Conversation, EngineError> {
-        match self.checked(caller, id, Action::Write).await {
-            Err(EngineError::Forbidden) => Err(EngineError::NotFound {
-                what: "conversation",
-            }),
-            checked => checked,
-        }
-    }
-
-    /// A page of an owner's own conversations, newest first.
-    pub async fn conversations(&self, query: HistoryQuery) -> Result<HistoryPage, EngineError> {
-        Ok(self.0.ports.conversations.list_conversations(query).await?)
-    }
-
-    /// A page of a conversation's stored messages. A message in progress is not among them, nor is the record of an
-    /// answer that is still being written.
-    pub async fn messages(
-        &self,
-        caller: &Owner,
-        conversation: ConversationId,
-        wanted: Wanted,
-        limit: u32,
-    ) -> Result<MessagePage, EngineError> {
-        self.checked(caller, conversation, Action::Read).await?;
-        let query = MessageQuery {
-            conversation,
-            wanted,
-            limit,
-        };
-        let mut page = self.0.ports.messages.list_messages(query).await?;
-        page.messages
-            .retain(|message| message.body.status != MessageStatus::InProgress);
-        Ok(page)
-    }
-
-    /// The owner's own messages that hold every word of the text, newest first.
-    pub async fn search(&self, query: SearchQuery) -> Result<Vec<SearchHit>, EngineError> {
-        Ok(self.0.ports.messages.search_messages(query).await?)
-    }
-
-    /// Deletes a conversation with all it holds and gives it as it was. An active run is stopped and nothing of it kept.
-    ///
-    /// Like [`Engine::send`] it is carried out to its end also when its caller goes away.
-    pub async fn delete(
-        &self,
-        caller: &Owner,
-        conversation: ConversationId,
-    ) -> Result<Conversation, EngineError> {
-        let (engine, caller) = (self.clone(), caller.clone());
-        self.carry_out(async move {
-            let _turn = engine.0.turns.take(conversation).await;
-            engine.checked(&caller, conversation, Action::Write).await?;
-            let deleted = engine
-                .0
-                .ports
-                .conversations
-                .delete_conversation(conversation)
-                .await?;
-            let Deleted {
-                conversation,
-                dropped,
-            } = deleted.ok_or(EngineError::NotFound {
-                what: "conversation",
-            })?;
-            for dropped in dropped {
-                engine.0.tell(dropped.leg, StopCause::Dropped);
-            }
-            Ok(conversation)
         })
         .await
     }
@@ -481,151 +389,6 @@ impl Engine {
         match self.0.work.spawn_on(command, &self.0.home).await {
             Ok(outcome) => outcome,
             Err(_gone) => Err(EngineError::Unavailable),
-        }
-    }
-
-    async fn checked(
-        &self,
-        caller: &Owner,
-        conversation: ConversationId,
-        action: Action,
-    ) -> Result<Conversation, EngineError> {
-        let missing = EngineError::NotFound {
-            what: "conversation",
-        };
-        let conversation = self
-            .0
-            .ports
-            .conversations
-            .find_conversation(conversation)
-            .await?
-            .ok_or(missing)?;
-        if allowed(caller, &conversation.owner, conversation.visibility, action) {
-            Ok(conversation)
-        } else {
-            Err(EngineError::Forbidden)
-        }
-    }
-}
-
-/// Memory that is counted as in use until this is dropped.
-struct Held {
-    counter: Arc<AtomicUsize>,
-    bytes: usize,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.counter.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-impl Shared {
-    /// Runs house-keeping until the very end.
-    fn keep(&self, task: impl Future<Output = ()> + std::marker::Send + 'static) {
-        let stop = self.stop_keeping.clone();
-        let kept = async move {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                () = task => {}
-            }
-        };
-        self.keeping.spawn_on(kept, &self.home);
-    }
-
-    /// An empty log for a leg.
-    fn new_log(&self, leg: &Leg) -> log::LegLog {
-        log::LegLog::new(
-            leg.id,
-            leg.opened_at_ms,
-            Arc::clone(&self.held_bytes),
-            self.lease.clone(),
-        )
-    }
-
-    /// Counts memory as in use.
-    fn hold(&self, bytes: usize) -> Held {
-        self.held_bytes.fetch_add(bytes, Ordering::Relaxed);
-        Held {
-            counter: Arc::clone(&self.held_bytes),
-            bytes,
-        }
-    }
-
-    /// Whether no further answer can be begun now.
-    fn is_full(&self) -> bool {
-        self.draining.is_cancelled()
-            || self.held_bytes.load(Ordering::Relaxed) > self.settings.max_live_bytes
-    }
-
-    /// Tells a leg's owner, here or elsewhere, that it is to stop.
-    fn tell(&self, leg: LegId, cause: StopCause) {
-        match self.live.find(leg) {
-            Some(live) => live.stop(cause),
-            None => self.ports.signals.ring(Signal::StopAsked(leg, cause)),
-        }
-    }
-
-    /// Gives a sealed log's memory back after a while, for readers that stopped reading would hold it for ever. Those who
-    /// only need the last events get them from memory.
-    fn empty_soon(&self, log: &Arc<log::LegLog>) {
-        let (log, stop) = (Arc::downgrade(log), self.stop_keeping.clone());
-        let empty = async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = sleep(EMPTY_AFTER) => {}
-            }
-            if let Some(log) = log.upgrade() {
-                log.empty();
-            }
-        };
-        self.keeping.spawn_on(empty, &self.home);
-    }
-
-    /// Hears what other nodes ask of this one.
-    async fn listen(&self) {
-        let mut signals = self.ports.signals.subscribe();
-        loop {
-            match signals.next().await {
-                Some(Signal::StopAsked(leg, cause)) => {
-                    if let Some(live) = self.live.find(leg) {
-                        live.stop(cause);
-                    }
-                }
-                Some(
-                    Signal::LegAdvanced(_)
-                    | Signal::SlotTaken(_)
-                    | Signal::SlotFreed(_)
-                    | Signal::Missed,
-                ) => {}
-                Some(Signal::LegReleased(_)) => self.released.notify_one(),
-                None => return,
-            }
-        }
-    }
-
-    /// The lane that takes the next leg.
-    fn lane(&self) -> Option<&Lane> {
-        let index = self.next_lane.fetch_add(1, Ordering::Relaxed);
-        self.lanes.get(index.checked_rem(self.lanes.len())?)
-    }
-
-    /// What the model is told about the tools with these names.
-    fn tools_named(&self, names: &[String]) -> Vec<ToolSpec> {
-        names
-            .iter()
-            .filter_map(|name| self.tools.get(name))
-            .map(|tool| tool.spec().clone())
-            .collect()
-    }
-
-    async fn run_tool(&self, context: &ToolCallContext<'_>, call: &Call) -> ToolResult {
-        match self.tools.get(&call.name) {
-            Some(tool) => tool.run(context, &call.arguments).await,
-            None => ToolResult::Error {
-                message: format!("There is no tool named {}.", call.name),
-            },
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::{
     event::{CallAnswer, EventKind, Field, Reply, RunEvent},
     id::LegId,
@@ -18,31 +20,47 @@ pub struct Fold {
     last_n: u32,
     step: Option<u32>,
     steps: u32,
+    /// How many steps the legs before this one took.
+    prior_steps: u32,
     model: Option<String>,
+    /// What the legs before this one cost.
+    prior_usage: Option<Usage>,
     usage: Option<Usage>,
+    /// What the run cost, as its end says.
+    total: Option<Usage>,
     closing: Option<Closing>,
 }
 
 /// How a leg closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
-    /// Its run waits for a client.
-    Paused,
+    /// Its run waits for a client, until this time in milliseconds since the Unix epoch.
+    Paused(i64),
     /// Its run is over.
     Ended(Outcome, Option<RunError>),
 }
 
 impl Fold {
     /// An empty fold of this leg, continuing a message that has these parts already.
-    pub const fn new(leg: LegId, prior: Vec<Part>) -> Self {
+    pub fn new(leg: LegId, prior: Vec<Part>) -> Self {
+        Self::after(leg, prior, None)
+    }
+
+    /// An empty fold of this leg, continuing a message that has these parts already and cost this much so far.
+    pub fn after(leg: LegId, prior: Vec<Part>, usage: Option<Usage>) -> Self {
+        let steps = prior.iter().filter_map(|part| part.step).max();
+        let steps = steps.map_or(0, |last| last.saturating_add(1));
         Self {
             leg,
             parts: prior,
             last_n: 0,
             step: None,
-            steps: 0,
+            steps,
+            prior_steps: steps,
             model: None,
+            prior_usage: usage,
             usage: None,
+            total: None,
             closing: None,
         }
     }
@@ -56,7 +74,7 @@ impl Fold {
         match &event.kind {
             EventKind::LegOpened { answers, .. } => {
                 for answer in answers {
-                    self.take_answer(answer, event.at_ms);
+                    take_answer(&mut self.parts, answer, self.leg, event.at_ms);
                 }
             }
             EventKind::StepStarted { step, model, .. } => {
@@ -86,13 +104,7 @@ impl Fold {
             }
             EventKind::PartAnnotated {
                 part, annotation, ..
-            } => {
-                if let Some(part) = self.part_mut(*part)
-                    && let PartContent::Text { annotations, .. } = &mut part.content
-                {
-                    annotations.push(annotation.clone());
-                }
-            }
+            } => self.annotate(*part, annotation),
             EventKind::PartFinished {
                 part,
                 status,
@@ -108,25 +120,26 @@ impl Fold {
                 part,
                 output_part,
                 result,
-            } => self.push_output(*output_part, *part, result.clone(), event.at_ms),
+            } => {
+                let result = result.clone();
+                push_output(
+                    &mut self.parts,
+                    *output_part,
+                    (*part, result),
+                    self.leg,
+                    event.at_ms,
+                );
+            }
             EventKind::StepFinished { usage, .. } => {
                 self.step = None;
                 if let Some(usage) = usage {
                     self.usage = Some(self.usage.unwrap_or_default().plus(*usage));
                 }
             }
-            EventKind::ApprovalRequested { part, approval } => {
-                if let Some(part) = self.part_mut(*part)
-                    && let PartContent::Call(call) = &mut part.content
-                {
-                    call.approval = Some(Approval {
-                        id: approval.clone(),
-                        approved: None,
-                        reason: None,
-                    });
-                }
+            EventKind::ApprovalRequested { part, approval } => self.ask(*part, approval),
+            EventKind::Paused { expires_at_ms, .. } => {
+                self.closing = Some(Closing::Paused(*expires_at_ms));
             }
-            EventKind::Paused { .. } => self.closing = Some(Closing::Paused),
             EventKind::Ended {
                 outcome,
                 error,
@@ -134,7 +147,7 @@ impl Fold {
                 ..
             } => {
                 self.closing = Some(Closing::Ended(*outcome, *error));
-                self.usage = usage.or(self.usage);
+                self.total = *usage;
             }
             EventKind::LegTaken
             | EventKind::ToolStatus { .. }
@@ -172,11 +185,7 @@ impl Fold {
 
     /// The ordinal that the next part takes.
     pub fn next_ordinal(&self) -> u32 {
-        self.parts
-            .iter()
-            .map(|part| part.ordinal + 1)
-            .max()
-            .unwrap_or(0)
+        next_ordinal(&self.parts)
     }
 
     /// The number of the last event taken in; 0 before the first.
@@ -189,14 +198,34 @@ impl Fold {
         self.step
     }
 
-    /// How many steps were begun.
+    /// How many steps of the run were begun.
     pub const fn steps(&self) -> u32 {
         self.steps
     }
 
-    /// What the steps cost so far, as far as the upstream said.
+    /// How many of them this leg began.
+    pub const fn own_steps(&self) -> u32 {
+        self.steps.saturating_sub(self.prior_steps)
+    }
+
+    /// What the run's steps cost so far, as far as the upstream said.
     pub const fn usage(&self) -> Option<Usage> {
+        match (self.total, self.prior_usage, self.usage) {
+            (Some(total), ..) => Some(total),
+            (None, Some(prior), Some(own)) => Some(prior.plus(own)),
+            (None, Some(one), None) | (None, None, Some(one)) => Some(one),
+            (None, None, None) => None,
+        }
+    }
+
+    /// What this leg's steps cost so far, as far as the upstream said.
+    pub const fn own_usage(&self) -> Option<Usage> {
         self.usage
+    }
+
+    /// What the legs before this one cost.
+    pub const fn prior_usage(&self) -> Option<Usage> {
+        self.prior_usage
     }
 
     /// How the leg closed; `None` while it is open.
@@ -224,7 +253,8 @@ impl Fold {
 
     /// The answer as it is to be stored, or `None` while it has no content.
     ///
-    /// A part without any text, and nothing else in it, is no content.
+    /// A part without any text, and nothing else in it, is no content. While the leg is open the usage is that of the legs
+    /// before it, so that whoever has to fold the leg anew counts none of its steps twice.
     pub fn body(&self, leg: &Leg) -> Option<MessageBody> {
         let parts: Vec<Part> = self
             .parts
@@ -236,7 +266,7 @@ impl Fold {
             return None;
         }
         let (status, error) = match self.closing {
-            None | Some(Closing::Paused) => (MessageStatus::InProgress, None),
+            None | Some(Closing::Paused(_)) => (MessageStatus::InProgress, None),
             Some(Closing::Ended(outcome, error)) => (
                 match outcome {
                     Outcome::Completed => MessageStatus::Completed,
@@ -253,7 +283,10 @@ impl Fold {
             status,
             run: Some(leg.run),
             error,
-            usage: self.usage,
+            usage: match self.closing {
+                None => self.prior_usage,
+                Some(_) => self.usage(),
+            },
             model: self
                 .model
                 .clone()
@@ -266,8 +299,28 @@ impl Fold {
     pub fn status(&self) -> RunStatus {
         match self.closing {
             None => RunStatus::InProgress,
-            Some(Closing::Paused) => RunStatus::RequiresAction,
+            Some(Closing::Paused(_)) => RunStatus::RequiresAction,
             Some(Closing::Ended(outcome, _)) => outcome.status(),
+        }
+    }
+
+    fn ask(&mut self, part: u32, approval: &str) {
+        if let Some(part) = self.part_mut(part)
+            && let PartContent::Call(call) = &mut part.content
+        {
+            call.approval = Some(Approval {
+                id: approval.to_owned(),
+                approved: None,
+                reason: None,
+            });
+        }
+    }
+
+    fn annotate(&mut self, part: u32, annotation: &Value) {
+        if let Some(part) = self.part_mut(part)
+            && let PartContent::Text { annotations, .. } = &mut part.content
+        {
+            annotations.push(annotation.clone());
         }
     }
 
@@ -278,42 +331,56 @@ impl Fold {
             .rev()
             .find(|part| part.ordinal == ordinal)
     }
+}
 
-    /// Takes a client's answer to a call of an earlier leg in.
-    fn take_answer(&mut self, answer: &CallAnswer, at_ms: i64) {
-        let (approved, said) = match &answer.reply {
-            Reply::Consent { reason } => (true, reason),
-            Reply::Result {
-                result: ToolResult::Denied { reason },
-                ..
-            } => (false, reason),
-            Reply::Result { .. } => (true, &None),
-        };
-        if let Some(part) = self.part_mut(answer.call)
-            && let PartContent::Call(call) = &mut part.content
-            && let Some(approval) = &mut call.approval
-        {
-            approval.approved = Some(approved);
-            approval.reason.clone_from(said);
-        }
-        if let Reply::Result { part, result } = &answer.reply {
-            self.push_output(*part, answer.call, result.clone(), at_ms);
-        }
-    }
+/// The ordinal that the next part of a message takes.
+pub(crate) fn next_ordinal(parts: &[Part]) -> u32 {
+    let after = parts.iter().map(|part| part.ordinal.saturating_add(1));
+    after.max().unwrap_or(0)
+}
 
-    fn push_output(&mut self, ordinal: u32, call: u32, result: ToolResult, at_ms: i64) {
-        let step = self.part(call).and_then(|part| part.step);
-        self.parts.push(Part {
-            ordinal,
-            leg: Some(self.leg),
-            step,
-            status: PartStatus::Completed,
-            started_at_ms: at_ms,
-            finished_at_ms: Some(at_ms),
-            alias: None,
-            content: PartContent::CallOutput { call, result },
-        });
+/// Takes a client's answer to a call of an earlier leg into the message's parts. An output that it brings is of `leg`.
+pub(crate) fn take_answer(parts: &mut Vec<Part>, answer: &CallAnswer, leg: LegId, at_ms: i64) {
+    let (approved, said) = match &answer.reply {
+        Reply::Consent { reason } => (true, reason),
+        Reply::Result {
+            result: ToolResult::Denied { reason },
+            ..
+        } => (false, reason),
+        Reply::Result { .. } => (true, &None),
+    };
+    let call = parts.iter_mut().find(|part| part.ordinal == answer.call);
+    if let Some(part) = call
+        && let PartContent::Call(call) = &mut part.content
+        && let Some(approval) = &mut call.approval
+    {
+        approval.approved = Some(approved);
+        approval.reason.clone_from(said);
     }
+    if let Reply::Result { part, result } = &answer.reply {
+        push_output(parts, *part, (answer.call, result.clone()), leg, at_ms);
+    }
+}
+
+fn push_output(
+    parts: &mut Vec<Part>,
+    ordinal: u32,
+    (call, result): (u32, ToolResult),
+    leg: LegId,
+    at_ms: i64,
+) {
+    let of = parts.iter().find(|part| part.ordinal == call);
+    let step = of.and_then(|part| part.step);
+    parts.push(Part {
+        ordinal,
+        leg: Some(leg),
+        step,
+        status: PartStatus::Completed,
+        started_at_ms: at_ms,
+        finished_at_ms: Some(at_ms),
+        alias: None,
+        content: PartContent::CallOutput { call, result },
+    });
 }
 
 /// Adds a delta's text to a part. A field that the part does not have changes nothing.

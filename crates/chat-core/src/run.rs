@@ -215,7 +215,7 @@ pub struct LegSettings {
     /// The model that makes the title; `None` is `model`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title_model: Option<String>,
-    /// How many model steps one run may take.
+    /// How many model steps one leg may take.
     pub max_steps: u32,
 }
 

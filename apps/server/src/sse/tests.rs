@@ -27,6 +27,7 @@ fn engine(script: Vec<Line>) -> Engine {
         signals: Arc::new(LocalSignals::new()),
         clock: Arc::new(ManualClock::at(1_700_000_000_000)),
         ids: Arc::new(CountingIds::after(100)),
+        attachments: Arc::new(chat_core::ports::NoAttachments),
         tools: Vec::new(),
     };
     let lane = Lane {
@@ -56,6 +57,8 @@ fn send() -> Send {
         settings: settings(),
         echo: None,
         key: None,
+        answers: Vec::new(),
+        quota: None,
     }
 }
 

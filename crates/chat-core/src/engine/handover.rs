@@ -64,7 +64,8 @@ pub(super) async fn take_over(shared: &Arc<Shared>, id: LegId) -> Result<(), Sto
     }
     let stored = shared.ports.run_log.read(id, 0, u32::MAX).await?;
     let durable = stored.last().map_or(0, |event| event.n);
-    let (live, _last) = recover::relive(shared, leg, stored);
+    let prior = recover::prior_of(shared, &leg).await?;
+    let (live, _last) = recover::relive(shared, leg, prior, stored);
     live.log.flushed(durable);
     shared.live.insert(&live);
     shared.flusher.note(&live.log, 0);

@@ -10,14 +10,26 @@ use tokio_util::sync::CancellationToken;
 use super::log::LegLog;
 use crate::{
     id::{ConversationId, LegId},
-    run::{Leg, StopCause},
+    message::Part,
+    run::{Leg, StopCause, Usage},
 };
+
+/// What the legs before this one made of their run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Prior {
+    /// The parts of the answer.
+    pub(crate) parts: Vec<Part>,
+    /// What they cost.
+    pub(crate) usage: Option<Usage>,
+}
 
 /// A leg that this node works on.
 #[derive(Debug)]
 pub(crate) struct LiveLeg {
     /// The opening snapshot.
     pub(crate) leg: Leg,
+    /// What its run had come to when it was opened.
+    pub(crate) prior: Prior,
     /// Its events.
     pub(crate) log: Arc<LegLog>,
     stop: CancellationToken,
@@ -26,9 +38,10 @@ pub(crate) struct LiveLeg {
 }
 
 impl LiveLeg {
-    pub(super) fn new(leg: Leg, log: LegLog) -> Self {
+    pub(super) fn new(leg: Leg, log: LegLog, prior: Prior) -> Self {
         Self {
             leg,
+            prior,
             log: Arc::new(log),
             stop: CancellationToken::new(),
             cause: OnceLock::new(),

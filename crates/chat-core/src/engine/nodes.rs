@@ -15,7 +15,7 @@ use tokio::{
 use super::{
     Shared,
     lease::{BEAT, DEAD_AFTER, FREEZE_AFTER},
-    recover,
+    paused, recover,
 };
 use crate::{
     id::NodeId,
@@ -175,7 +175,8 @@ fn thaw(shared: &Shared) {
     tracing::info!("this node shows that it lives again, and goes on");
 }
 
-/// Closes what dead nodes leave behind, and takes over what was released, until the engine ends.
+/// Closes what dead nodes leave behind, takes over what was released, and ends what waited for its reader for too long,
+/// until the engine ends.
 ///
 /// A task of its own: a close that waits for the store must not keep the node from renewing.
 pub(super) async fn reap(shared: &Arc<Shared>, mut company: watch::Receiver<Company>) {
@@ -225,6 +226,16 @@ pub(super) async fn reap(shared: &Arc<Shared>, mut company: watch::Receiver<Comp
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "orphans cannot be looked for"
+                );
+            }
+        }
+        match paused::expire(shared).await {
+            Ok(0) => {}
+            Ok(runs) => tracing::info!(runs, "ended runs whose readers did not answer in time"),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "expired runs cannot be ended"
                 );
             }
         }

@@ -4,8 +4,8 @@ use token_budget::{Encoding, Item, TooLong, Turn, count, message_cost, whole_bud
 
 use crate::{
     id::ConversationId,
-    message::{Message, MessageBody, PartContent, Role},
-    ports::{MessageQuery, Messages, PromptCall, PromptItem, StoreError, Wanted},
+    message::{Call, Message, MessageBody, PartContent, Role, ToolResult},
+    ports::{Attachments, MessageQuery, Messages, PromptCall, PromptItem, StoreError, Wanted},
     run::LegSettings,
 };
 
@@ -71,9 +71,10 @@ pub(super) async fn read(
 }
 
 /// The prompt that is made of this history, newest first: the system prompt, as much of the history in whole turns as the
-/// budget holds, and the newest message, always.
+/// budget holds, and the newest message, always. After it comes the answer as far as earlier legs have written it.
 pub(super) fn build(
     mut newest_first: Vec<(Message, u32)>,
+    so_far: Option<&(MessageBody, u32)>,
     settings: &LegSettings,
 ) -> Result<Prompt, TooLong> {
     let encoding = encoding_of(settings);
@@ -94,7 +95,10 @@ pub(super) fn build(
     let turn = Turn {
         pinned,
         live: &live,
-        new: newest.as_ref().map_or(0, |(_, cost)| *cost),
+        new: newest
+            .as_ref()
+            .map_or(0, |(_, cost)| *cost)
+            .saturating_add(so_far.map_or(0, |(_, cost)| *cost)),
     };
     let fit = whole_budget(settings.prompt_budget, &turn)?;
     let mut items = Vec::new();
@@ -106,11 +110,54 @@ pub(super) fn build(
         bytes += message.body.weight();
         put(&message, &mut items);
     }
+    if let Some((body, _)) = so_far {
+        bytes += body.weight();
+        put_answer(body, &mut items);
+    }
     Ok(Prompt {
         items,
         tokens: fit.prompt,
         bytes,
     })
+}
+
+/// Puts the bytes of stored images in the place of their URLs, which a model's server could not reach.
+///
+/// The newest message has all of its images; once those of older ones would make the prompt too large, they are left out
+/// together with all before them.
+pub(super) async fn inline_images(
+    prompt: &mut Prompt,
+    attachments: &dyn Attachments,
+) -> Result<(), StoreError> {
+    let mut room = MAX_BYTES.saturating_sub(prompt.bytes);
+    let (mut is_newest, mut is_full) = (true, false);
+    for item in prompt.items.iter_mut().rev() {
+        let PromptItem::User { images, .. } = item else {
+            continue;
+        };
+        for url in std::mem::take(images) {
+            if url.starts_with("data:") {
+                images.push(url);
+                continue;
+            }
+            if is_full && !is_newest {
+                continue;
+            }
+            let Some(data) = attachments.inline(&url).await? else {
+                images.push(url);
+                continue;
+            };
+            is_full |= data.len() > room;
+            if is_full && !is_newest {
+                continue;
+            }
+            room = room.saturating_sub(data.len());
+            prompt.bytes += data.len();
+            images.push(data);
+        }
+        is_newest = false;
+    }
+    Ok(())
 }
 
 /// The encoding that a leg counts in.
@@ -144,14 +191,20 @@ fn put(message: &Message, items: &mut Vec<PromptItem>) {
     }
 }
 
-/// Writes an answer step by step: text and calls, then the outputs of those calls. A call without an output is left
-/// out, since upstreams refuse a prompt with one.
+/// Writes an answer step by step: text and calls, then the outputs of those calls. A call whose reader never consented was
+/// refused. Any other one without an output is left out, since upstreams refuse a prompt with one.
 fn put_answer(body: &MessageBody, items: &mut Vec<PromptItem>) {
-    let output_of = |ordinal: u32| {
-        body.parts
+    let output_of = |ordinal: u32, call: &Call| {
+        let mut outputs = body
+            .parts
             .iter()
-            .filter_map(|part| part.content.as_output())
-            .find_map(|(call, result)| (call == ordinal).then_some(result))
+            .filter_map(|part| part.content.as_output());
+        let output = outputs.find_map(|(of, result)| (of == ordinal).then(|| result.clone()));
+        let denied = || {
+            call.waits_for_consent()
+                .then_some(ToolResult::Denied { reason: None })
+        };
+        output.or_else(denied)
     };
     for step in body.parts.chunk_by(|a, b| a.step == b.step) {
         let mut text = String::new();
@@ -163,11 +216,11 @@ fn put_answer(body: &MessageBody, items: &mut Vec<PromptItem>) {
                     text.push_str(one);
                 }
                 PartContent::Call(call) => {
-                    if let Some(result) = output_of(part.ordinal) {
+                    if let Some(result) = output_of(part.ordinal, call) {
                         calls.push(PromptCall::from(call));
                         outputs.push(PromptItem::Output {
                             call_id: call.call_id.clone(),
-                            result: result.clone(),
+                            result,
                         });
                     }
                 }

@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::{
     Shared, handover,
-    live::LiveLeg,
+    live::{LiveLeg, Prior},
     send,
     writer::{End, Writer},
 };
@@ -14,7 +14,6 @@ use crate::{
     error::EngineError,
     event::RunEvent,
     id::{LegId, NodeId},
-    message::Part,
     ports::{Closed, StoreError},
     run::{Leg, RunError, RunStatus},
 };
@@ -107,9 +106,9 @@ async fn close_orphan(shared: &Arc<Shared>, leg: Leg) -> Result<bool, StoreError
         }
         read => read?,
     };
-    let prior = prior_parts(shared, &leg).await?;
-    let (live, last) = relive(shared, leg, stored);
-    let writer = Writer::new(shared, &live, prior);
+    let prior = prior_of(shared, &leg).await?;
+    let (live, last) = relive(shared, leg, prior, stored);
+    let writer = Writer::new(shared, &live);
     let was_stopped = live.leg.status == RunStatus::Cancelling;
     let end_as = if was_stopped {
         End::interrupted_stop()
@@ -120,23 +119,35 @@ async fn close_orphan(shared: &Arc<Shared>, leg: Leg) -> Result<bool, StoreError
 }
 
 /// A leg as its log has it so far, and the number of its last event.
-pub(super) fn relive(shared: &Shared, leg: Leg, stored: Vec<RunEvent>) -> (Arc<LiveLeg>, u32) {
+pub(super) fn relive(
+    shared: &Shared,
+    leg: Leg,
+    prior: Prior,
+    stored: Vec<RunEvent>,
+) -> (Arc<LiveLeg>, u32) {
     let log = shared.new_log(&leg);
     let mut last = 0;
+    let mut shown = 0;
     if stored.is_empty() {
         last = log.push(leg.opened_at_ms, send::opening_event(&leg), None);
+        shown = last;
     }
     for event in stored {
+        // A close that was flushed and not stored may yet be another one.
+        let is_closing = event.kind.is_closing();
         last = log.push(event.at_ms, event.kind, event.raw);
+        if !is_closing {
+            shown = last;
+        }
     }
-    let live = Arc::new(LiveLeg::new(leg, log));
-    live.log.show(last);
+    let live = Arc::new(LiveLeg::new(leg, log, prior));
+    live.log.show(shown);
     (live, last)
 }
 
 /// Closes a leg of this node whose task is gone, as failed.
 pub(super) async fn close_live(shared: &Shared, live: &Arc<LiveLeg>, error: RunError) {
-    let writer = Writer::new(shared, live, Vec::new());
+    let writer = Writer::new(shared, live);
     let last = writer.fold().last_n();
     // Whoever closed it, it is closed.
     let _by_whom = end(writer, last, End::failed(error)).await;
@@ -152,14 +163,18 @@ async fn end(writer: Writer<'_>, last: u32, end: End) -> Option<Closed> {
     }
 }
 
-/// The parts that earlier legs of the run wrote.
-async fn prior_parts(shared: &Shared, leg: &Leg) -> Result<Vec<Part>, StoreError> {
+/// What the legs before this one made of their run.
+pub(super) async fn prior_of(shared: &Shared, leg: &Leg) -> Result<Prior, StoreError> {
+    if leg.index == 0 {
+        return Ok(Prior::default());
+    }
     let message = shared.ports.messages.find_message(leg.message).await?;
-    let parts = message
-        .map(|message| message.body.parts)
-        .unwrap_or_default();
-    Ok(parts
-        .into_iter()
-        .filter(|part| part.leg != Some(leg.id))
-        .collect())
+    let Some(mut body) = message.map(|message| message.body) else {
+        return Ok(Prior::default());
+    };
+    body.parts.retain(|part| part.leg != Some(leg.id));
+    Ok(Prior {
+        parts: body.parts,
+        usage: body.usage,
+    })
 }

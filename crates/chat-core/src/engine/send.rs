@@ -6,7 +6,12 @@ use serde_json::Value;
 use token_budget::{Turn, whole_budget};
 use tokio::sync::oneshot;
 
-use super::{Lane, Shared, leg, live::LiveLeg, prompt, recover, title};
+use super::{
+    Lane, Shared, leg,
+    live::{LiveLeg, Prior},
+    paused::{self, ApprovalAnswer},
+    prompt, recover, title,
+};
 use crate::{
     access::Owner,
     conversation::NewConversation,
@@ -14,9 +19,12 @@ use crate::{
     event::EventKind,
     id::{ConversationId, LegId, MessageId, RunId},
     message::{Message, MessageBody, NewMessage, PartContent, Role},
-    ports::{IdempotencyKey, LegRef, OpenLeg, Opened, Policy, Refusal, Signal},
+    ports::{FreshLeg, IdempotencyKey, LegRef, OpenLeg, Opened, Policy, Quota, Refusal, Signal},
     run::{Leg, LegSettings, RunError, RunStatus, StopCause},
 };
+
+/// A run that waits may be resumed and wait again, over and over, while a send wants to end it: it looks at most so often.
+const LOOKS: u32 = 5;
 
 /// A message to store and to answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +45,12 @@ pub struct Send {
     pub echo: Option<Value>,
     /// The client's key under which a repeat gives the first outcome.
     pub key: Option<IdempotencyKey>,
+    /// What the reader said to calls of a run that waits for that. The message ends such a run: a call that was denied is
+    /// kept as denied with the reader's reason, and so is, without one, every call that was not answered or was consented
+    /// to, for it does not run any more.
+    pub answers: Vec<ApprovalAnswer>,
+    /// How many messages the caller may send; [`EngineError::QuotaSpent`] when they have sent more already.
+    pub quota: Option<Quota>,
 }
 
 /// What a person says.
@@ -65,7 +79,7 @@ pub(super) async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, Engin
     let ids = &shared.ports.ids;
     let at_ms = shared.ports.clock.now_ms();
     let input = count_input(&send, at_ms).await?;
-    let open = OpenLeg {
+    let mut open = OpenLeg {
         conversation: send.conversation,
         caller: send.caller,
         create: send.create,
@@ -80,13 +94,12 @@ pub(super) async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, Engin
         node: shared.node,
         key: send.key,
         ends: None,
-        quota: None,
+        quota: send.quota,
         at_ms,
     };
-    let fresh = match shared.ports.conversations.open_leg(open.clone()).await? {
-        Opened::Fresh(fresh) => fresh,
-        Opened::Repeated(first) => return repeated(shared, first, open.conversation).await,
-        Opened::Refused(refusal) => return Err(refused(refusal)),
+    let fresh = match open_leg(shared, &mut open, &send.answers).await? {
+        Ok(fresh) => fresh,
+        Err(first) => return repeated(shared, first, open.conversation).await,
     };
     for dropped in &fresh.dropped {
         shared.tell(dropped.leg, StopCause::Dropped);
@@ -111,7 +124,7 @@ pub(super) async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, Engin
         error: None,
         closed_at_ms: None,
     };
-    let live = begin(shared, leg.clone());
+    let live = begin(shared, leg.clone(), Prior::default());
     let predecessor = fresh
         .predecessor
         .filter(|predecessor| predecessor.node != shared.node)
@@ -140,6 +153,28 @@ pub(super) async fn open(shared: &Arc<Shared>, send: Send) -> Result<Sent, Engin
         leg,
         repeated: false,
     })
+}
+
+/// Opens the leg, and ends a run that holds the slot and waits for its reader; `Err` is what an earlier send with the same
+/// key opened.
+async fn open_leg(
+    shared: &Shared,
+    open: &mut OpenLeg,
+    answers: &[ApprovalAnswer],
+) -> Result<Result<FreshLeg, LegRef>, EngineError> {
+    for _ in 0..LOOKS {
+        match shared.ports.conversations.open_leg(open.clone()).await? {
+            Opened::Fresh(fresh) => return Ok(Ok(*fresh)),
+            Opened::Repeated(first) => return Ok(Err(first)),
+            // Most sends meet none that waits, so nobody looks for one before.
+            Opened::Refused(Refusal::Paused(paused)) => {
+                let end = paused::end(shared, paused, RunStatus::Cancelled, Some(answers));
+                open.ends = Some(end.await?);
+            }
+            Opened::Refused(refusal) => return Err(refused(refusal)),
+        }
+    }
+    Err(EngineError::Unavailable)
 }
 
 /// Checks that the new message can be answered at all, and counts it, once in its life.
@@ -194,11 +229,11 @@ fn first_message(input: &[NewMessage], leg: &Leg) -> Option<Message> {
 }
 
 /// Puts a leg that was just opened into the registry, with its opening event shown.
-fn begin(shared: &Arc<Shared>, leg: Leg) -> Arc<LiveLeg> {
+pub(super) fn begin(shared: &Arc<Shared>, leg: Leg, prior: Prior) -> Arc<LiveLeg> {
     let log = shared.new_log(&leg);
     let opened = opening_event(&leg);
     let n = log.push(leg.opened_at_ms, opened, None);
-    let live = Arc::new(LiveLeg::new(leg, log));
+    let live = Arc::new(LiveLeg::new(leg, log, prior));
     live.log.show(n);
     shared.live.insert(&live);
     shared.flusher.note(&live.log, 0);
@@ -206,12 +241,12 @@ fn begin(shared: &Arc<Shared>, leg: Leg) -> Arc<LiveLeg> {
 }
 
 /// The first event of a leg: a function of its opening snapshot alone.
-pub(super) const fn opening_event(leg: &Leg) -> EventKind {
+pub(super) fn opening_event(leg: &Leg) -> EventKind {
     EventKind::LegOpened {
         run: leg.run,
         index: leg.index,
         message: leg.message,
-        answers: Vec::new(),
+        answers: leg.answers.clone(),
     }
 }
 
@@ -246,7 +281,8 @@ pub(super) fn start(shared: &Arc<Shared>, live: Arc<LiveLeg>, start: Start) {
     shared.work.spawn_on(task, handle);
 }
 
-async fn repeated(
+/// What a command with the same key came to before.
+pub(super) async fn repeated(
     shared: &Shared,
     first: LegRef,
     conversation: ConversationId,
@@ -269,7 +305,8 @@ const fn refused(refusal: Refusal) -> EngineError {
         },
         Refusal::Forbidden => EngineError::Forbidden,
         Refusal::MessageTaken => EngineError::MessageTaken,
-        Refusal::Busy | Refusal::Paused(_) => EngineError::Busy,
+        Refusal::Busy => EngineError::Busy,
+        Refusal::Paused(_) => EngineError::Unavailable,
         Refusal::QuotaSpent => EngineError::QuotaSpent,
     }
 }

@@ -24,7 +24,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 /// The model is given room for this many tokens; reasoning models need some before the first word.
 const MAX_OUTPUT: u32 = 1_024;
 
-/// Begins to make a title. It is stored when it is there, and also sent to the receiver. A fault makes no title and
+/// Begins to make a title, with the leg's model for titles if it names one and else with the one that answers. It is stored when it is there, and also sent to the receiver. A fault makes no title and
 /// hurts nothing else.
 pub(super) fn begin(
     shared: &Arc<Shared>,
@@ -34,7 +34,9 @@ pub(super) fn begin(
     if !shared.settings.titles {
         return None;
     }
-    let (name, conversation) = (leg.settings.model.clone(), leg.conversation);
+    let settings = &leg.settings;
+    let name = settings.title_model.as_ref().unwrap_or(&settings.model);
+    let (name, conversation) = (name.clone(), leg.conversation);
     let text: String = input
         .first()?
         .body

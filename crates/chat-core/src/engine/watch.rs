@@ -6,7 +6,7 @@ use tokio::{sync::watch, time::sleep};
 
 use super::{Shared, live::LiveLeg, log::Seen};
 use crate::{
-    event::RunEvent,
+    event::{EventKind, RunEvent},
     id::LegId,
     ports::{Signal, SignalStream, Standing, StoreError},
 };
@@ -134,7 +134,8 @@ async fn stored(
     loop {
         let mut events = read().await?;
         // Most readers are here because there is more: then one call is enough.
-        if events.last().is_some_and(|last| !last.kind.is_closing()) {
+        let hidden = events.iter().position(|event| waits_for_close(&event.kind));
+        if !events.is_empty() && hidden.is_none() {
             return Ok(Stored::Events(events));
         }
         match shared.ports.runs.find_leg(leg).await? {
@@ -152,7 +153,7 @@ async fn stored(
             Some(_) => {}
         }
         // The end of a leg that is not closed was flushed and never shown: whoever closes it may say otherwise.
-        events.retain(|event| !event.kind.is_closing());
+        events.truncate(hidden.unwrap_or(events.len()));
         if !events.is_empty() {
             return Ok(Stored::Events(events));
         }
@@ -161,6 +162,12 @@ async fn stored(
         }
         ring_or_time(signals, |signal| signal == Signal::LegAdvanced(leg)).await;
     }
+}
+
+/// Whether an event is shown with the close of its leg only. A call that is to be consented to is told of when the run
+/// waits for that, for whoever answers earlier would find nothing waiting.
+const fn waits_for_close(kind: &EventKind) -> bool {
+    kind.is_closing() || matches!(kind, EventKind::ApprovalRequested { .. })
 }
 
 /// Returns once a leg that another node works on is closed, or gone.

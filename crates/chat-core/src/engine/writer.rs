@@ -9,9 +9,9 @@ use crate::{
     codec,
     event::{EventKind, Field, RunEvent},
     fold::{self, Fold},
-    message::{MessageBody, Part, PartContent, PartStatus, Role},
-    ports::{AnswerRecord, Checkpoint, CloseLeg, Closed, Signal, StoreError},
-    run::{Outcome, RunError, Usage},
+    message::{MessageBody, PartContent, PartStatus, Role},
+    ports::{AnswerRecord, Checkpoint, CloseLeg, Closed, Signal, Standing, StoreError},
+    run::{Outcome, RunError, StopCause, Usage},
 };
 
 /// Upstream reads pause while this much text of a leg waits for the store.
@@ -71,21 +71,20 @@ pub(super) struct Writer<'a> {
     pub(super) shared: &'a Shared,
     pub(super) live: &'a Arc<LiveLeg>,
     fold: Fold,
+    /// What the run cost as we count it, where the upstream did not say.
+    estimate: Option<Usage>,
     /// What is about to be shown: up to which event, and the bytes of its text.
     waiting: Option<(u32, usize)>,
 }
 
 impl<'a> Writer<'a> {
     /// A writer that goes on from what the log holds already.
-    pub(super) fn new(shared: &'a Shared, live: &'a Arc<LiveLeg>, prior: Vec<Part>) -> Self {
-        let mut fold = Fold::new(live.leg.id, prior);
-        for event in live.log.read_all() {
-            fold.apply(&event);
-        }
+    pub(super) fn new(shared: &'a Shared, live: &'a Arc<LiveLeg>) -> Self {
         Self {
             shared,
             live,
-            fold,
+            fold: folded(live, &live.log.read_all()),
+            estimate: None,
             waiting: None,
         }
     }
@@ -202,39 +201,42 @@ impl<'a> Writer<'a> {
                 outcome: end.outcome,
                 error: end.error,
                 retry_after_ms: end.retry_after_ms,
-                usage: self.fold.usage().or(estimate),
+                usage: estimate.or(self.fold.usage()),
             },
             None,
         );
         self.close_as_folded(n).await
     }
 
-    /// Closes a leg whose log already holds the closing event, number `n`. Answers as [`Writer::close`] does.
-    pub(super) async fn close_as_folded(self, n: u32) -> Option<Closed> {
-        let answer = self.body().await.map(|body| self.record(body));
-        let leg = &self.live.leg;
-        let seal = match self.seal().await {
-            Ok(seal) => seal,
-            Err(error) => {
-                // Events that we made ourselves are always encodable; should one not be, the text is in the message.
-                tracing::error!(error = &error as &dyn std::error::Error, leg = %leg.id, "a leg's events cannot be sealed");
-                Vec::new()
-            }
-        };
-        let close = CloseLeg {
-            leg: leg.id,
-            epoch: leg.epoch,
-            status: self.fold.status(),
-            error: match self.fold.closing() {
-                Some(fold::Closing::Ended(_, error)) => error,
-                Some(fold::Closing::Paused) | None => None,
+    /// Closes the leg and leaves its run waiting for the reader's consent to these calls. Answers as [`Writer::close`] does.
+    pub(super) async fn pause(
+        mut self,
+        approvals: Vec<u32>,
+        estimate: Option<Usage>,
+    ) -> Option<Closed> {
+        self.show();
+        let max_pause = self.shared.settings.max_pause.as_millis();
+        let now_ms = self.shared.ports.clock.now_ms();
+        let n = self.push_hidden(
+            EventKind::Paused {
+                calls: Vec::new(),
+                approvals,
+                expires_at_ms: now_ms.saturating_add(i64::try_from(max_pause).unwrap_or(i64::MAX)),
             },
-            answer,
-            expires_at_ms: None,
-            seal,
-            at_ms: self.shared.ports.clock.now_ms(),
-        };
-        let closed = self.close_in_store(&close).await;
+            None,
+        );
+        self.estimate = estimate;
+        self.close_as_folded(n).await
+    }
+
+    /// Closes a leg whose log already holds the closing event, number `n`. Answers as [`Writer::close`] does.
+    pub(super) async fn close_as_folded(mut self, mut n: u32) -> Option<Closed> {
+        let mut closed = self.close_in_store(&self.record_of_close().await).await;
+        let leg = &self.live.leg;
+        if closed == Some(Closed::Lost) && self.is_stopped_pause().await {
+            n = self.cancel_instead();
+            closed = self.close_in_store(&self.record_of_close().await).await;
+        }
         let n = match closed {
             Some(Closed::Lost) => match self.adopt_close(n).await {
                 Ok(n) => n,
@@ -254,12 +256,73 @@ impl<'a> Writer<'a> {
         };
         self.live.log.show_end(n);
         self.shared.live.remove(leg.id);
-        self.shared.ports.signals.ring(Signal::LegAdvanced(leg.id));
-        self.shared
-            .ports
-            .signals
-            .ring(Signal::SlotFreed(leg.conversation));
+        let signals = &self.shared.ports.signals;
+        signals.ring(Signal::LegAdvanced(leg.id));
+        if self.fold.status().is_terminal() {
+            signals.ring(Signal::SlotFreed(leg.conversation));
+        }
         closed
+    }
+
+    /// The close as the fold has it.
+    async fn record_of_close(&self) -> CloseLeg {
+        let leg = &self.live.leg;
+        let answer = self.body().await.map(|body| self.record(body));
+        let seal = match self.seal().await {
+            Ok(seal) => seal,
+            Err(error) => {
+                // Events that we made ourselves are always encodable; should one not be, the text is in the message.
+                tracing::error!(error = &error as &dyn std::error::Error, leg = %leg.id, "a leg's events cannot be sealed");
+                Vec::new()
+            }
+        };
+        let (error, expires_at_ms) = match self.fold.closing() {
+            Some(fold::Closing::Ended(_, error)) => (error, None),
+            Some(fold::Closing::Paused(expires_at_ms)) => (None, Some(expires_at_ms)),
+            None => (None, None),
+        };
+        CloseLeg {
+            leg: leg.id,
+            epoch: leg.epoch,
+            status: self.fold.status(),
+            error,
+            answer,
+            expires_at_ms,
+            seal,
+            at_ms: self.shared.ports.clock.now_ms(),
+        }
+    }
+
+    /// Whether a pause was lost because its run is to stop: nobody else closes the leg then.
+    async fn is_stopped_pause(&self) -> bool {
+        let pauses = matches!(self.fold.closing(), Some(fold::Closing::Paused(_)));
+        if !pauses {
+            return false;
+        }
+        let standing = self.shared.ports.runs.standing(&[self.live.leg.id]).await;
+        // A leg that is left open because the store cannot say so now is found and closed like any that was forgotten.
+        matches!(standing.as_deref(), Ok([Standing::Stopping]))
+    }
+
+    /// Takes the pause back, which was not shown, and puts the end of a stopped run in its place. Gives its number.
+    fn cancel_instead(&mut self) -> u32 {
+        let shown = self.live.log.seen().n;
+        let mut events = self.live.log.read_all();
+        events.retain(|event| !event.kind.is_closing());
+        self.fold = folded(self.live, &events);
+        events.retain(|event| event.n > shown);
+        self.live.log.replace_hidden(events);
+        let cause = self.live.stop_cause().unwrap_or(StopCause::Asked);
+        self.push_hidden(EventKind::StopRequested { cause }, None);
+        self.push_hidden(
+            EventKind::Ended {
+                outcome: Outcome::Cancelled,
+                error: None,
+                retry_after_ms: None,
+                usage: self.estimate.or(self.fold.usage()),
+            },
+            None,
+        )
     }
 
     /// Closes the leg in the store, however long that is unable to. `None` when it refuses again and again: the leg is let go
@@ -302,6 +365,7 @@ impl<'a> Writer<'a> {
 
     async fn body(&self) -> Option<MessageBody> {
         let mut body = self.fold.body(&self.live.leg)?;
+        body.usage = self.estimate.or(body.usage);
         let encoding = prompt::encoding_of(&self.live.leg.settings);
         body.costs = vec![prompt::counted_cost(&body, Role::Assistant, encoding).await];
         Some(body)
@@ -327,6 +391,16 @@ impl<'a> Writer<'a> {
             Err(_gone) => codec::encode_seal(&self.live.log.read_all()),
         }
     }
+}
+
+/// What these events of a leg come to, after the legs before it.
+fn folded(live: &LiveLeg, events: &[RunEvent]) -> Fold {
+    let prior = live.prior.clone();
+    let mut fold = Fold::after(live.leg.id, prior.parts, prior.usage);
+    for event in events {
+        fold.apply(event);
+    }
+    fold
 }
 
 /// An empty part that a model's text of this sort begins.

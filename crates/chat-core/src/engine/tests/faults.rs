@@ -25,9 +25,9 @@ use crate::{
     event::RunEvent,
     id::{ConversationId, LegId, NodeId},
     ports::{
-        Beat, Checkpoint, CloseLeg, Closed, Conversations, Deleted, HistoryPage, HistoryQuery,
-        LocalSignals, LogBatch, Nodes, OpenLeg, Opened, RunLog, Runs, Standing, StopAsked,
-        StoreError,
+        Beat, Checkpoint, CloseLeg, Closed, Conversations, Deleted, EndPaused, HistoryPage,
+        HistoryQuery, LocalSignals, LogBatch, NoAttachments, Nodes, OpenLeg, Opened, PausedRun,
+        RunLog, Runs, Standing, StopAsked, StoreError,
     },
     run::{Leg, Outcome, RunError},
     testing::{Line, MemoryStore},
@@ -92,6 +92,17 @@ impl Runs for Hooks {
     }
     async fn ask_stop(&self, id: ConversationId) -> Result<Option<StopAsked>, StoreError> {
         self.store.ask_stop(id).await
+    }
+    async fn end_paused(&self, end: EndPaused) -> Result<Closed, StoreError> {
+        self.store.end_paused(end).await
+    }
+
+    async fn list_expired(&self, at_ms: i64, limit: u32) -> Result<Vec<PausedRun>, StoreError> {
+        self.store.list_expired(at_ms, limit).await
+    }
+
+    async fn find_paused(&self, id: ConversationId) -> Result<Option<PausedRun>, StoreError> {
+        self.store.find_paused(id).await
     }
     async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError> {
         self.orphan_calls.fetch_add(1, Ordering::AcqRel);
@@ -185,6 +196,7 @@ async fn hooked(house: &House, hooks: &Hooks) -> Engine {
         ids: Arc::new(crate::testing::CountingIds::after(
             NEXT.fetch_add(10_000, Ordering::AcqRel),
         )),
+        attachments: Arc::new(NoAttachments),
         tools: Vec::new(),
     };
     let handle = Handle::current();

@@ -20,8 +20,9 @@ use crate::{
     id::{ConversationId, LegId, MessageId, NodeId, UserId},
     message::{Message, PartContent},
     ports::{
-        Beat, Checkpoint, CloseLeg, Closed, LocalSignals, LogBatch, Model, Nodes, Policy, RunLog,
-        Runs, Standing, StopAsked, StoreError, Tool, Wanted,
+        Beat, Checkpoint, CloseLeg, Closed, EndPaused, LocalSignals, LogBatch, Model,
+        NoAttachments, Nodes, PausedRun, Policy, RunLog, Runs, Standing, StopAsked, StoreError,
+        Tool, Wanted,
     },
     run::{Leg, Outcome, RunError},
     testing::{CountingIds, Line, ManualClock, MemoryStore, ScriptedModel, settings},
@@ -185,6 +186,7 @@ fn ports(store: &MemoryStore, ids: &Arc<CountingIds>) -> Ports {
         nodes: Arc::new(store.clone()),
         clock: Arc::new(ManualClock::at(1_700_000_000_000)),
         ids: Arc::clone(ids) as Arc<_>,
+        attachments: Arc::new(NoAttachments),
         tools: Vec::new(),
     }
 }
@@ -295,6 +297,18 @@ impl Runs for Faulty {
         self.store.ask_stop(id).await
     }
 
+    async fn end_paused(&self, end: EndPaused) -> Result<Closed, StoreError> {
+        self.store.end_paused(end).await
+    }
+
+    async fn list_expired(&self, at_ms: i64, limit: u32) -> Result<Vec<PausedRun>, StoreError> {
+        self.store.list_expired(at_ms, limit).await
+    }
+
+    async fn find_paused(&self, id: ConversationId) -> Result<Option<PausedRun>, StoreError> {
+        self.store.find_paused(id).await
+    }
+
     async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError> {
         self.store.list_orphans(alive).await
     }
@@ -350,6 +364,8 @@ pub(super) fn message(owner: &Owner, conversation: ConversationId, id: u128, tex
         settings: settings(),
         echo: None,
         key: None,
+        answers: Vec::new(),
+        quota: None,
     }
 }
 
@@ -394,7 +410,7 @@ impl RunText for Vec<RunEvent> {
         }
         match fold.closing() {
             Some(Closing::Ended(outcome, error)) => Some((outcome, error)),
-            Some(Closing::Paused) | None => None,
+            Some(Closing::Paused(_)) | None => None,
         }
     }
 }
