@@ -3,6 +3,7 @@
 //! A setting is read from the environment, else from `./.env`, else from `./skein.toml`; an empty value counts as not set.
 //! All faults are reported together, one line each, and never show a secret's value.
 
+mod files;
 mod settings;
 mod source;
 mod tools;
@@ -23,6 +24,7 @@ use dialects::ai_sdk::AiSdkChunks;
 use llm_client::{Endpoint, UpstreamConfig};
 use token_budget::{ModelLimits, ModelTable};
 
+pub use files::Files;
 pub use settings::{SETTINGS, Setting, markdown};
 pub use source::Source;
 pub use tools::ToolsConfig;
@@ -54,6 +56,8 @@ pub struct Config {
     pub chunks: AiSdkChunks,
     /// The tools that this server runs, and the models that work beside the one that answers.
     pub tools: ToolsConfig,
+    /// Where uploads are read from outside, and how many of them anyone may store.
+    pub files: Files,
     /// How many lanes work on answers.
     pub lanes: usize,
     /// How long running answers may go on after the server was told to stop.
@@ -148,8 +152,9 @@ impl Config {
             is_openai.then(|| crate::models::OPENAI_DEFAULT.to_owned())
         });
         let chunks = reader.chunks();
+        let bind = reader.bind();
         let config = Self {
-            bind: reader.bind(),
+            bind,
             storage: reader.storage(),
             origins: reader.origins(),
             tokens: reader.tokens(auth_required),
@@ -163,6 +168,7 @@ impl Config {
             system_prompt: reader.text(&["SKEIN_SYSTEM_PROMPT"]),
             chunks,
             tools: reader.tools(chunks),
+            files: reader.files(bind),
             lanes: reader.lanes(),
             drain: Duration::from_secs(
                 reader

@@ -19,13 +19,20 @@ pub struct Fault {
 #[derive(Debug)]
 enum Shape {
     /// An error of the AI SDK chat's routes.
-    AiSdk {
-        error: ApiError,
-        /// Whether the sentence is said under `error` too.
-        with_error: bool,
-    },
+    AiSdk { error: ApiError, also: Also },
     /// A body that is too large, in bytes.
     TooLarge(usize),
+}
+
+/// What the body says besides.
+#[derive(Debug, Clone, Copy)]
+enum Also {
+    /// Nothing.
+    Nothing,
+    /// The sentence under `error` too.
+    Error,
+    /// The cause, where there is one, under `error` and `detail`, for people to read.
+    CauseAsError,
 }
 
 impl Fault {
@@ -52,7 +59,7 @@ impl Fault {
         move |error| Self {
             shape: Shape::AiSdk {
                 error: ApiError::from_engine(&error, surface),
-                with_error: false,
+                also: Also::Nothing,
             },
             cause: Some(Box::new(error)),
         }
@@ -63,7 +70,7 @@ impl Fault {
         move |error| Self {
             shape: Shape::AiSdk {
                 error: ApiError::from_store(&error, surface),
-                with_error: false,
+                also: Also::Nothing,
             },
             cause: Some(Box::new(error)),
         }
@@ -79,10 +86,10 @@ impl Fault {
     /// The same, but what is not there is told as forbidden.
     #[must_use]
     pub fn hiding_absence(mut self) -> Self {
-        if let Shape::AiSdk { error, with_error } = self.shape {
+        if let Shape::AiSdk { error, also } = self.shape {
             self.shape = Shape::AiSdk {
                 error: error.hiding_absence(),
-                with_error,
+                also,
             };
         }
         self
@@ -91,8 +98,17 @@ impl Fault {
     /// The same with its sentence under `error` too.
     #[must_use]
     pub fn with_error(mut self) -> Self {
-        if let Shape::AiSdk { with_error, .. } = &mut self.shape {
-            *with_error = true;
+        if let Shape::AiSdk { also, .. } = &mut self.shape {
+            *also = Also::Error;
+        }
+        self
+    }
+
+    /// The same as uploads tell it: with the cause, where there is one, under `error` and `detail`.
+    #[must_use]
+    pub fn with_cause_as_error(mut self) -> Self {
+        if let Shape::AiSdk { also, .. } = &mut self.shape {
+            *also = Also::CauseAsError;
         }
         self
     }
@@ -107,9 +123,14 @@ impl Fault {
     /// The body, as JSON.
     pub fn body(&self, request_id: &str) -> Vec<u8> {
         match &self.shape {
-            Shape::AiSdk { error, with_error } => {
+            Shape::AiSdk { error, also } => {
                 let body = error.body(Some(request_id));
-                if *with_error { body.with_error() } else { body }.to_json()
+                match also {
+                    Also::Nothing => body,
+                    Also::Error => body.with_error(),
+                    Also::CauseAsError => body.with_cause_as_error(),
+                }
+                .to_json()
             }
             Shape::TooLarge(limit) => PathErrorBody::too_large(*limit, request_id).to_json(),
         }
@@ -121,7 +142,7 @@ impl From<ApiError> for Fault {
         Self {
             shape: Shape::AiSdk {
                 error,
-                with_error: false,
+                also: Also::Nothing,
             },
             cause: None,
         }

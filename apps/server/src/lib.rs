@@ -4,12 +4,14 @@
 //! a send does, who may read what and what survives a crash is decided in `chat-core` and the stores.
 
 pub mod accounts;
+pub mod attachments;
 pub mod caller;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod console;
 pub mod cors;
+pub mod documents;
 pub mod edge;
 pub mod error;
 pub mod health;

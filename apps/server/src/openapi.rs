@@ -5,7 +5,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::routes::{auth, chat, history, info, messages, stream};
+use crate::routes::{auth, chat, documents, files, history, info, messages, stream, suggestions};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,10 +25,18 @@ use crate::routes::{auth, chat, history, info, messages, stream};
         stream::resume,
         history::list,
         messages::list,
+        documents::list,
+        documents::save,
+        documents::delete,
+        suggestions::list,
+        files::upload,
+        files::blob,
     ),
     tags(
         (name = "auth", description = "Who is calling."),
         (name = "chat", description = "Conversations, for the AI SDK's chat."),
+        (name = "documents", description = "What people and models write together."),
+        (name = "files", description = "Images that people attach."),
         (name = "server", description = "The server itself."),
     ),
     modifiers(&Bearer),

@@ -2,10 +2,13 @@
 
 pub mod auth;
 pub mod chat;
+pub mod documents;
+pub mod files;
 pub mod history;
 pub mod info;
 pub mod messages;
 pub mod stream;
+pub mod suggestions;
 
 use actix_web::{
     Handler, HttpMessage as _, HttpRequest, HttpResponse, Resource, Responder, Route, guard,
@@ -76,6 +79,28 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .service(
             Path::new("/api/messages")
                 .get(messages::list)
+                .into_resource(),
+        )
+        .service(
+            Path::new("/api/document")
+                .get(documents::list)
+                .post(documents::save)
+                .delete(documents::delete)
+                .into_resource(),
+        )
+        .service(
+            Path::new("/api/suggestions")
+                .get(suggestions::list)
+                .into_resource(),
+        )
+        .service(
+            Path::new("/api/files/upload")
+                .post(files::upload)
+                .into_resource(),
+        )
+        .service(
+            Path::new("/api/files/blob/{id}/{name}")
+                .get(files::blob)
                 .into_resource(),
         )
         .default_service(web::to(|request: HttpRequest| async move {

@@ -22,7 +22,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     accounts::Accounts,
+    attachments::Uploads,
     config::{Config, Tokens},
+    documents::Library,
     edge,
     lanes::Lanes,
     models::Models,
@@ -128,6 +130,16 @@ impl Application {
             Arc::clone(&clock),
             Arc::new(RandomIds),
         );
+        let (listener, door) = listen(config.bind)?;
+        let address = listener.local_addr().context("the server has no address")?;
+        let uploads = Uploads::new(
+            Arc::clone(&stores.files),
+            Arc::clone(&clock),
+            Arc::new(RandomIds),
+            config.files.public_url(address),
+            config.files.uploads_per_user,
+        );
+        let documents = Library::new(Arc::clone(&stores.documents), Arc::clone(&clock));
         let ready = Ready::default();
         let state = web::Data::new(State {
             engine: engine.clone(),
@@ -135,13 +147,13 @@ impl Application {
             models,
             clock,
             origins: config.origins,
+            documents,
+            uploads,
             chunks: config.chunks,
             auth_required: config.auth_required,
             demo: demo.is_some(),
             ready: ready.clone(),
         });
-        let (listener, door) = listen(config.bind)?;
-        let address = listener.local_addr().context("the server has no address")?;
         let server = http(state, listener)?;
         ready.set(true);
         Ok(Self {

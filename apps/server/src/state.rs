@@ -5,7 +5,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use crate::{accounts::Accounts, config::Origins, models::Models};
+use crate::{
+    accounts::Accounts, attachments::Uploads, config::Origins, documents::Library, models::Models,
+};
 use chat_core::{engine::Engine, ports::Clock};
 use dialects::ai_sdk::AiSdkChunks;
 
@@ -21,6 +23,10 @@ pub struct State {
     pub clock: Arc<dyn Clock>,
     /// Who may call from a browser.
     pub origins: Origins,
+    /// Documents and suggestions.
+    pub documents: Library,
+    /// Images that people attach.
+    pub uploads: Uploads,
     /// Which chunks the AI SDK clients take.
     pub chunks: AiSdkChunks,
     /// Whether strangers are kept out everywhere.

@@ -68,6 +68,16 @@ pub const SETTINGS: &[Setting] = &[
         "The port alone; 0 takes a free one.",
     ),
     setting(
+        &["SKEIN_PUBLIC_URL"],
+        "the address that `SKEIN_BIND` names",
+        "The address that browsers know this server by, such as `https://chat.example.com`. Links to uploads begin with it.",
+    ),
+    setting(
+        &["SKEIN_UPLOADS_PER_USER"],
+        "1000",
+        "A user or guest who has brought this many images, each of at most 5 MiB, brings no further one; 0 takes none at all.",
+    ),
+    setting(
         &["SKEIN_DATA_DIR"],
         "`./skein-data`",
         "The folder with the data, unless `MONGODB_URI` is set. One process at a time.",

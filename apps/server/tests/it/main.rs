@@ -12,7 +12,9 @@
 mod chat;
 mod commands;
 mod crash;
+mod documents;
 mod errors;
+mod files;
 mod nodes;
 mod openapi;
 mod process;

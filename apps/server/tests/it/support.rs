@@ -22,6 +22,7 @@ use mock_llm::{MockLlm, Stats};
 use server::{
     config::{Config, Source},
     startup::Application,
+    stores::Stores,
     system::RandomIds,
 };
 use tempfile::TempDir;
@@ -65,9 +66,28 @@ impl Skein {
     }
 
     /// Ends the server and starts another on its data, with the same clock's time and the same model's server.
-    pub(crate) fn restart(mut self) -> Self {
+    pub(crate) fn restart(self) -> Self {
+        self.restart_with(&[])
+    }
+
+    /// The same, with these settings.
+    pub(crate) fn restart_with(mut self, settings: &[(&str, &str)]) -> Self {
         self.end();
         let dir = self.dir.take().unwrap();
+        let next = Self::serve(dir, Arc::clone(&self.llm), settings);
+        next.clock.move_by(self.clock.now_ms() - BEGAN_MS);
+        next
+    }
+
+    /// The same, with `change` made to its stores while no server has them.
+    pub(crate) async fn restart_after(mut self, change: impl AsyncFnOnce(&Stores)) -> Self {
+        self.end();
+        let dir = self.dir.take().unwrap();
+        let config = config(dir.path(), &self.llm.base_url(), &[]);
+        let stores = Stores::open(config.storage, |_line| {}).await.unwrap();
+        change(&stores).await;
+        stores.close().await;
+        drop(stores);
         let next = Self::serve(dir, Arc::clone(&self.llm), &[]);
         next.clock.move_by(self.clock.now_ms() - BEGAN_MS);
         next
