@@ -41,6 +41,8 @@ mod images;
 mod instructions;
 pub mod names;
 mod service_url;
+#[cfg(test)]
+mod testing;
 mod weather;
 
 pub use documents::{DocumentPorts, document_tools};
