@@ -6,7 +6,7 @@ use chat_core::{
     access::Owner,
     id::{ConversationId, MessageId},
     message::{Message, PartContent, Role},
-    ports::{Closed, OpenLeg},
+    ports::{Closed, OpenLeg, Opened, Quota, Refusal},
 };
 use records::{MessageRecord, Put, Rating};
 use serde_json::json;
@@ -89,6 +89,28 @@ pub async fn a_send_goes_on_after_the_last_message(store: Arc<dyn WholeStore>) {
         sample::texts(&*store, id).await,
         expected.map(|(seq, text)| (seq, text.to_owned()))
     );
+}
+
+/// A person's message that was put counts for its owner's quota from its own time on, and no other message does.
+pub async fn messages_that_were_put_count_for_a_quota(store: Arc<dyn WholeStore>) {
+    let owner = sample::owner();
+    let id = conversation(&store, &owner).await;
+    let mut records = [1, 2, 3].map(|seq| message(id, seq, "put"));
+    for (record, role) in records
+        .iter_mut()
+        .zip([Role::User, Role::Assistant, Role::System])
+    {
+        record.message.role = role;
+        record.message.created_at_ms = 500;
+    }
+    assert_eq!(put(&store, id, records.to_vec()).await, [Put::New; 3]);
+    for (limit, since_ms, spent) in [(0, 500, true), (1, 500, false), (0, 501, false)] {
+        let mut open = sample::send(&owner, sample::conversation_id(), "a question");
+        open.at_ms = 400;
+        open.quota = Some(Quota { limit, since_ms });
+        let refused = store.open_leg(open).await.unwrap() == Opened::Refused(Refusal::QuotaSpent);
+        assert_eq!(refused, spent, "{limit} since {since_ms}");
+    }
 }
 
 /// What was put is cut like any other message.

@@ -346,6 +346,7 @@ macro_rules! archive_contract {
             no_messages_are_no_outcomes,
             a_known_message_is_unchanged,
             a_send_goes_on_after_the_last_message,
+            messages_that_were_put_count_for_a_quota,
             a_cut_deletes_messages_that_were_put,
             deleting_takes_messages_that_were_put,
             messages_of_a_missing_conversation_are_orphans,

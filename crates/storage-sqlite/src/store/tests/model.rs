@@ -145,6 +145,8 @@ struct Model {
     messages: BTreeMap<(ConversationId, u64), String>,
     /// The next place of each conversation that is there.
     next: BTreeMap<ConversationId, u64>,
+    /// How often each of them was sent to, gone on with or cut: its epoch.
+    epochs: BTreeMap<ConversationId, u64>,
 }
 
 impl Model {
@@ -152,6 +154,12 @@ impl Model {
     fn places(&self, id: ConversationId) -> Vec<u64> {
         let places = self.messages.keys().filter(|(of, _)| *of == id);
         places.map(|(_, seq)| *seq).collect()
+    }
+
+    fn raise_epoch(&mut self, id: ConversationId) -> u64 {
+        let epoch = self.epochs.entry(id).or_default();
+        *epoch += 1;
+        *epoch
     }
 
     fn holder(&mut self, id: ConversationId) -> Option<&mut Run> {
@@ -238,6 +246,7 @@ impl Check {
                 let id = self.conversations[conversation];
                 let deleted = self.store().delete_conversation(id).await.unwrap();
                 let there = self.model.next.remove(&id).is_some();
+                self.model.epochs.remove(&id);
                 let dropped = self.model.delete(id, 0);
                 assert_eq!(deleted.is_some(), there);
                 assert_eq!(deleted.map(|it| it.dropped).unwrap_or_default(), dropped);
@@ -316,6 +325,7 @@ impl Check {
         self.model.messages.extend(ended);
         assert_eq!(leg.predecessor, predecessor);
         assert_eq!(leg.created, !self.model.next.contains_key(&id));
+        assert_eq!(leg.epoch, self.model.raise_epoch(id));
         let next = self.model.next.entry(id).or_insert(1);
         self.model
             .messages
@@ -462,7 +472,6 @@ impl Check {
         let Resumed::Fresh(resumed) = outcome else {
             panic!("{outcome:?}");
         };
-        assert!(resumed.epoch > run.leg.epoch);
         run.past.push(run.open.clone());
         run.index += 1;
         run.open.leg = next;
@@ -481,6 +490,8 @@ impl Check {
         assert_eq!(resumed, expected);
         let place = run.place();
         self.model.messages.insert(place, text);
+        let epoch = self.model.raise_epoch(place.0);
+        assert_eq!(resumed.epoch, epoch);
     }
 
     async fn cut(&mut self, id: ConversationId, from: prop::sample::Index) {
@@ -497,6 +508,7 @@ impl Check {
             dropped: self.model.delete(id, seq),
         };
         assert_eq!(cut, Some(expected));
+        self.model.raise_epoch(id);
     }
 
     async fn ask_stop(&mut self, id: ConversationId) {
