@@ -19,9 +19,9 @@ pub use history::{HistoryFrom, HistoryRequest};
 pub use request::{
     ApprovalReply, CallReplies, ChangeChatRequest, ChatCommand, ChatRequest, Credentials,
     CredentialsRequest, InvalidRequest, RefreshRequest, RefreshToken, SaveDocument,
-    SaveDocumentRequest, SearchRequest, SendMessage, Vote, VoteRequest, decode, decode_change,
-    decode_chat, decode_document, decode_login, decode_refresh, decode_register, decode_vote,
-    document_id, restore_point,
+    SaveDocumentRequest, SearchRequest, SendMessage, Vote, VoteRequest, decode_change, decode_chat,
+    decode_document, decode_login, decode_refresh, decode_register, decode_vote, document_id,
+    restore_point,
 };
 pub use session::{SessionResponse, SignedOut, TokenResponse, UserKind, UserView};
 pub use upload::{MAX_UPLOAD, UploadFault};

@@ -7,7 +7,7 @@ use chat_core::{
 use uuid::Uuid;
 
 use self::{
-    artifact::{Artifacts, SuggestionData, suggestion_frame},
+    artifact::{Artifacts, FINISH, SuggestionData, suggestion_frame},
     chunk::chunk,
     part::{Open, data_frame},
 };
@@ -119,7 +119,12 @@ impl Encoder for AiSdkEncoder {
                 id,
                 data,
                 transient,
-            } => data_frame(name, id.as_deref(), data, *transient, out),
+            } => {
+                if name == FINISH {
+                    self.artifacts.finished(out);
+                }
+                data_frame(name, id.as_deref(), data, *transient, out);
+            }
             EventKind::StepFinished { usage, .. } => {
                 if let Some(usage) = usage {
                     self.usage = Some(self.usage.unwrap_or_default().plus(*usage));

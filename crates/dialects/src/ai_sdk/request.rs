@@ -20,8 +20,7 @@ mod wire;
 
 pub use chat::{
     ApprovalReply, CallReplies, ChatCommand, ChatRequest, ChatRequestMessage, ChatRequestPart,
-    MAX_NAME, MAX_REASON, MAX_REPLIES, MAX_TEXT, MAX_URL, MEDIA_TYPES, SendMessage, decode,
-    decode_chat,
+    MAX_NAME, MAX_REASON, MAX_REPLIES, MAX_TEXT, MAX_URL, MEDIA_TYPES, SendMessage, decode_chat,
 };
 pub use conversation::{ChangeChatRequest, MAX_TITLE, decode_change};
 pub use document::{

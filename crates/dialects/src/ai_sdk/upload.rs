@@ -1,4 +1,4 @@
-//! What uploads are refused with (`docs/wire/ai-sdk.md` W77). Their clients show these sentences as they are.
+//! What uploads are refused with (`docs/wire/ai-sdk.md` W37). Their clients show these sentences as they are.
 
 use super::{ApiError, ErrorKind, Surface};
 
@@ -58,7 +58,7 @@ impl ApiError {
 mod tests {
     use super::*;
 
-    // docs/wire/ai-sdk.md W77.
+    // docs/wire/ai-sdk.md W37.
     #[test]
     fn the_sentences_of_all_faults_are_shown() {
         let error = ApiError::upload(&[UploadFault::TooLarge, UploadFault::WrongType]);

@@ -1,4 +1,4 @@
-//! What the AI SDK chat's routes answer besides streams (`docs/wire/ai-sdk.md` W17, W40 to W49, W51, W70 to W76).
+//! What the AI SDK chat's routes answer besides streams (`docs/wire/ai-sdk.md` W17, W40 to W49, W51, W53 to W59).
 
 use chat_core::access::Owner;
 

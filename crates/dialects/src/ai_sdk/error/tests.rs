@@ -30,6 +30,10 @@ fn every_engine_error_has_its_answer_on_every_surface() {
         },
         EngineError::Forbidden,
         EngineError::MessageTaken,
+        EngineError::KeySpent,
+        EngineError::NothingWaits,
+        EngineError::StillWaits,
+        EngineError::QuotaSpent,
         EngineError::Busy,
         EngineError::TooLong {
             needed: 9000,
@@ -73,6 +77,23 @@ fn absence_can_be_hidden() {
     assert_eq!(hidden, ApiError::new(ErrorKind::Forbidden, Surface::Chat));
     let other = ApiError::new(ErrorKind::Offline, Surface::Chat);
     assert_eq!(other.clone().hiding_absence(), other);
+}
+
+// docs/wire/ai-sdk.md W33.
+#[test]
+fn what_is_not_there_may_be_of_another_surface() {
+    let absent = ApiError::new(ErrorKind::NotFound, Surface::Vote).absent_as(Surface::Chat);
+    assert_eq!(absent.to_string(), "not_found:chat");
+    let forbidden = ApiError::new(ErrorKind::Forbidden, Surface::Vote).absent_as(Surface::Chat);
+    assert_eq!(forbidden.to_string(), "forbidden:vote");
+}
+
+// docs/wire/ai-sdk.md W30, W38.
+#[test]
+fn a_refused_registration_says_why() {
+    let taken = ApiError::new(ErrorKind::BadRequest, Surface::Auth)
+        .with_cause("email: an account with this address exists already");
+    insta::assert_snapshot!(json(&taken.body(Some("r1")).to_json()));
 }
 
 // docs/wire/ai-sdk.md W35.

@@ -24,6 +24,9 @@ const SMALL: usize = 320;
 /// That share: one in so many.
 const SHARE: usize = 16;
 
+/// The application's own data of this name ends the writing of documents on the page.
+pub(super) const FINISH: &str = "finish";
+
 /// The documents that are being written.
 #[derive(Debug, Default)]
 pub(super) struct Artifacts {
@@ -99,6 +102,13 @@ impl Artifacts {
             artifact.tell_rest(out);
         }
         transient("data-finish", &(), out);
+    }
+
+    /// The application says itself that nothing more comes, of whichever document: what is begun is told whole.
+    pub(super) fn finished(&mut self, out: &mut FrameSink) {
+        for artifact in self.open.drain(..) {
+            artifact.tell_rest(out);
+        }
     }
 
     fn close(&mut self, document: &str) -> Option<Artifact> {

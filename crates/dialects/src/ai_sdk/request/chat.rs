@@ -120,16 +120,6 @@ pub fn decode_chat(body: &[u8]) -> Result<ChatCommand, InvalidRequest> {
     }
 }
 
-/// Checks the body of `POST /api/chat` where only something new may be said.
-pub fn decode(body: &[u8]) -> Result<SendMessage, InvalidRequest> {
-    match decode_chat(body)? {
-        ChatCommand::Send(send) => Ok(send),
-        ChatCommand::Answer(_) => Err(InvalidRequest::new(
-            "messages: the last message must be a new one of the user's",
-        )),
-    }
-}
-
 enum Said {
     /// A new message, which stands there in the body.
     New {

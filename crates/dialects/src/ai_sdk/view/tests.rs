@@ -15,6 +15,10 @@ use uuid::Uuid;
 use super::*;
 use crate::ai_sdk::AiSdkChunks;
 
+mod approval;
+mod rows;
+mod search;
+
 const NOW_MS: i64 = 1_765_485_481_007;
 
 fn conversation() -> Conversation {

@@ -182,6 +182,34 @@ fn a_document_that_is_begun_again_starts_empty() {
 }
 
 #[test]
+fn what_stands_is_shown_again_whole_where_nothing_was_stored() {
+    for (kind, name) in [("code", "data-codeDelta"), ("image", "data-imageDelta")] {
+        let stands = "x".repeat(330);
+        let events = [
+            document(kind, false),
+            grown("half"),
+            document(kind, false),
+            grown(&stands),
+            EventKind::Data {
+                name: "finish".to_owned(),
+                id: None,
+                data: Value::Null,
+                transient: true,
+            },
+        ];
+        let told = data(&events, AiSdkChunks::All);
+        let end: Vec<&str> = told.lines().rev().take(2).collect();
+        assert_eq!(
+            end,
+            [
+                "{\"type\":\"data-finish\",\"data\":null,\"transient\":true}",
+                &format!("{{\"type\":\"{name}\",\"data\":\"{stands}\",\"transient\":true}}"),
+            ]
+        );
+    }
+}
+
+#[test]
 fn texts_are_cut_after_blanks_and_long_words_anywhere() {
     let text = format!("{} {}ü {}", "a".repeat(30), "b".repeat(30), "😀".repeat(30));
     let pieces = told("text", "data-textDelta", std::slice::from_ref(&text));

@@ -5,6 +5,14 @@ use super::*;
 
 mod replies;
 
+/// A send; what lets an answer go on is none.
+fn decode(body: &[u8]) -> Result<SendMessage, InvalidRequest> {
+    match decode_chat(body)? {
+        ChatCommand::Send(send) => Ok(send),
+        ChatCommand::Answer(_) => panic!("an answer and no send"),
+    }
+}
+
 const CHAT: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const MESSAGE: &str = "0198a2f0-0000-7000-8000-000000000001";
 
