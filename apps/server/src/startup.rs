@@ -22,7 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     accounts::Accounts,
-    attachments::Uploads,
+    attachments::{InlinedUploads, Uploads},
     config::{Config, Tokens},
     documents::Library,
     edge,
