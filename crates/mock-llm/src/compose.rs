@@ -1,6 +1,7 @@
 //! From a request and a scenario to the pieces of an answer, not yet frames.
 
 use crate::demo::{self, Prompt};
+use crate::paper::Paper;
 use crate::request::ChatRequest;
 use crate::scenario::{ReasoningStyle, Say, Scenario};
 
@@ -55,7 +56,12 @@ pub(crate) fn compose(scenario: &Scenario, request: &ChatRequest, text: &str) ->
             }
         }
     }
-    match &scenario.say {
+    let paper = Paper::of(request).map(|paper| Say::Text(paper.write(text)));
+    let say = match (&scenario.say, &paper) {
+        (Say::Demo, Some(paper)) => paper,
+        (say, _) => say,
+    };
+    match say {
         Say::Demo if !scenario.tool_calls.is_empty() => {}
         Say::Refusal(text) => pieces.extend(split(text).into_iter().map(Piece::Refusal)),
         say @ (Say::Demo | Say::Echo | Say::Tokens(_) | Say::Text(_)) => {

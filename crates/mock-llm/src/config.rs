@@ -40,14 +40,17 @@ pub struct Config {
     pub record: bool,
     /// What is answered to a request that asks for nothing special.
     pub fallback: Scenario,
+    /// Whether some phrases, such as "weather in Paris", call a function of the request's that fits (see the README).
+    pub phrases: bool,
 }
 
 impl Config {
-    /// The demo model: human pace, nothing recorded.
+    /// The demo model: human pace, nothing recorded, phrases that call functions.
     pub fn demo() -> Self {
         Self {
             pace: Pace::Human,
             record: false,
+            phrases: true,
             ..Self::default()
         }
     }
@@ -72,6 +75,7 @@ impl Default for Config {
             pace: Pace::Fixed(Duration::ZERO),
             record: true,
             fallback: Scenario::default(),
+            phrases: false,
         }
     }
 }

@@ -8,12 +8,14 @@ mod directive;
 mod error;
 mod frame;
 mod ledger;
+mod paper;
 mod plan;
 mod request;
 mod respond;
 mod scenario;
 mod server;
 mod title;
+mod wishes;
 
 pub use config::{Config, Pace};
 pub use directive::DirectiveError;

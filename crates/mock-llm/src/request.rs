@@ -16,7 +16,7 @@ pub(crate) struct ChatRequest {
     #[serde(default)]
     pub(crate) stream_options: Option<StreamOptions>,
     #[serde(default)]
-    tools: Option<Vec<IgnoredAny>>,
+    tools: Option<Vec<Offer>>,
     #[serde(default)]
     max_tokens: Option<u64>,
     #[serde(default)]
@@ -27,6 +27,19 @@ pub(crate) struct ChatRequest {
 pub(crate) struct StreamOptions {
     #[serde(default)]
     pub(crate) include_usage: Option<bool>,
+}
+
+/// A function that is offered, as far as it is named.
+#[derive(Debug, serde::Deserialize)]
+struct Offer {
+    #[serde(default)]
+    function: Option<OfferedFunction>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct OfferedFunction {
+    #[serde(default)]
+    name: Option<String>,
 }
 
 /// One message of the history.
@@ -78,21 +91,33 @@ impl ChatRequest {
             .count()
     }
 
+    /// Whether a function of this name is offered.
+    pub(crate) fn offers(&self, name: &str) -> bool {
+        let offers = self.tools.as_deref().unwrap_or_default();
+        offers.iter().any(|offer| {
+            let function = offer.function.as_ref();
+            function.and_then(|function| function.name.as_deref()) == Some(name)
+        })
+    }
+
+    /// The words of the system prompts.
+    pub(crate) fn system(&self) -> impl Iterator<Item = &str> {
+        let prompts = self.history().iter();
+        prompts
+            .filter(|message| message.role == "system" || message.role == "developer")
+            .flat_map(|message| message.content.0.split(|c: char| !c.is_alphanumeric()))
+    }
+
     /// Whether a system prompt speaks of a title: then the answer is one.
     ///
     /// A request that offers functions is a conversation, whose prompt may well explain a `title` argument.
     pub(crate) fn asks_for_title(&self) -> bool {
-        if self.tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
-            return false;
-        }
-        let mut system = self
-            .history()
-            .iter()
-            .filter(|m| m.role == "system" || m.role == "developer");
-        system.any(|message| {
-            let mut words = message.content.0.split(|c: char| !c.is_alphanumeric());
-            words.any(|word| word.eq_ignore_ascii_case("title"))
-        })
+        !self.offers_any() && self.system().any(|word| word.eq_ignore_ascii_case("title"))
+    }
+
+    /// Whether any function is offered.
+    pub(crate) fn offers_any(&self) -> bool {
+        self.tools.as_ref().is_some_and(|tools| !tools.is_empty())
     }
 
     /// The outputs at the end of the history: those the next answer is about.

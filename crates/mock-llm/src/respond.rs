@@ -3,6 +3,7 @@
 mod cache;
 mod failure;
 mod fnv;
+mod image;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -19,7 +20,7 @@ use self::failure::Problem;
 use self::fnv::{fnv, fnv_of};
 use crate::body::PacedBody;
 use crate::compose::compose;
-use crate::config::Pace;
+use crate::config::{Config, Pace};
 use crate::demo::about_outputs;
 use crate::directive;
 use crate::frame::CREATED;
@@ -28,6 +29,7 @@ use crate::plan::{self, End, Envelope, Plan};
 use crate::request::ChatRequest;
 use crate::scenario::{Ending, FailureKind, Say, Scenario};
 use crate::title::title;
+use crate::wishes;
 
 /// The largest request body, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
@@ -70,6 +72,7 @@ pub(crate) struct Responder {
     pace: Pace,
     record: bool,
     fallback: Scenario,
+    phrases: bool,
     attempts: Mutex<HashMap<u64, u32>>,
     plans: PlanCache,
 }
@@ -82,13 +85,14 @@ struct Resolved {
 }
 
 impl Responder {
-    pub(crate) fn new(pace: Pace, record: bool, fallback: Scenario) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         Self {
             ledger: Arc::default(),
             script: Mutex::default(),
-            pace,
-            record,
-            fallback,
+            pace: config.pace,
+            record: config.record,
+            fallback: config.fallback,
+            phrases: config.phrases,
             attempts: Mutex::default(),
             plans: PlanCache::default(),
         }
@@ -105,15 +109,18 @@ impl Responder {
         let post = parts.method == Method::POST;
         Ok(match path {
             "/v1/chat/completions" if post => return self.complete(&parts.headers, body).await,
+            "/v1/images/generations" if post => return self.draw(&parts.headers, body).await,
             "/v1/models" if get => ok(&models()),
             "/__mock/stats" if get => ok(&self.ledger.report()),
             "/__mock/reset" if post => {
                 self.reset();
                 ok(&self.ledger.report())
             }
-            "/v1/chat/completions" | "/v1/models" | "/__mock/stats" | "/__mock/reset" => {
-                Problem::wrong_method(&parts.method, path).response()
-            }
+            "/v1/chat/completions"
+            | "/v1/images/generations"
+            | "/v1/models"
+            | "/__mock/stats"
+            | "/__mock/reset" => Problem::wrong_method(&parts.method, path).response(),
             _ => match path.strip_prefix("/v1/models/") {
                 Some(name) if get && known(name) => ok(&model(name)),
                 Some(name) if get => Problem::unknown_model(name).response(),
@@ -194,6 +201,51 @@ impl Responder {
         Ok(whole(plan, ticket))
     }
 
+    /// Makes an image, always the same, unless the description has directives that say otherwise.
+    async fn draw<B>(&self, headers: &HeaderMap, body: B) -> Result<Response<AnswerBody>, Dropped>
+    where
+        B: Body + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B::Data: Send,
+    {
+        let Ok(body) = Limited::new(body, MAX_BODY_BYTES).collect().await else {
+            return Ok(Problem::too_large().response());
+        };
+        let body = body.to_bytes();
+        if self.record {
+            self.ledger.record(recorded(headers, &body));
+        }
+        let mut ticket = Ticket::open(&self.ledger);
+        let prepared = image::as_chat(&body).and_then(|request| {
+            let resolved = self.resolve(&request)?;
+            failure::check(&resolved.scenario, &request, &body)?;
+            Ok(resolved.scenario)
+        });
+        let scenario = match prepared {
+            Ok(scenario) => scenario,
+            Err(problem) => {
+                ticket.fail();
+                return Ok(problem.response());
+            }
+        };
+        tokio::time::sleep(scenario.first).await;
+        if let Some(failure) = &scenario.failure {
+            match failure.kind {
+                FailureKind::Status(status) => {
+                    ticket.fail();
+                    return Ok(failure::refuse(failure, status));
+                }
+                FailureKind::Drop => {
+                    ticket.cut();
+                    return Err(Dropped);
+                }
+                FailureKind::Silent => std::future::pending::<()>().await,
+            }
+        }
+        ticket.complete();
+        Ok(ok(&image::answer()))
+    }
+
     /// Hears the script, or else the server's settings, the model's name and the directives, in that order.
     fn resolve(&self, request: &ChatRequest) -> Result<Resolved, Problem> {
         let title_wanted = request.asks_for_title();
@@ -218,6 +270,9 @@ impl Responder {
             scenario.tool_calls.clear();
         }
         directive::apply_all(&mut scenario, &items, title_wanted)?;
+        if self.phrases && scenario.say == Say::Demo && scenario.tool_calls.is_empty() {
+            wishes::hear(&mut scenario, request, &text);
+        }
         settle_tools(&mut scenario, request);
         self.count_attempt(&mut scenario, request);
         Ok(Resolved { scenario, text })

@@ -39,7 +39,7 @@ impl MockLlm {
     /// Works inside and outside of an async runtime.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let address = SocketAddr::new(config.host, config.port);
-        let responder = Arc::new(Responder::new(config.pace, config.record, config.fallback));
+        let responder = Arc::new(Responder::new(config));
         let stop = CancellationToken::new();
         let (tell, bound) = mpsc::sync_channel(1);
         let thread = thread::Builder::new()
