@@ -52,6 +52,18 @@ impl Shared {
         }))
     }
 
+    pub(crate) fn config(&self) -> &UpstreamConfig {
+        &self.config
+    }
+
+    /// How long to wait before repetition `nth`; `None` if there is to be none.
+    pub(crate) fn wait(&self, failure: &Failure, nth: u32, deadline: Instant) -> Option<Duration> {
+        let retries = &self.config.retries;
+        let wait = retry::wait(retries, nth, failure.retry_after, retry::chance());
+        let again = failure.again && nth < retries.most && Instant::now() + wait < deadline;
+        again.then_some(wait)
+    }
+
     fn quirks(&self, model: &str) -> Quirks {
         self.learned.find(model).unwrap_or_else(|| Quirks {
             new_limit: request::is_reasoning(model),
@@ -150,14 +162,6 @@ impl ChatCompletions {
             }
         }
     }
-
-    /// How long to wait before repetition `nth`; `None` if there is to be none.
-    fn wait(&self, failure: &Failure, nth: u32, deadline: Instant) -> Option<Duration> {
-        let retries = &self.shared.config.retries;
-        let wait = retry::wait(retries, nth, failure.retry_after, retry::chance());
-        let again = failure.again && nth < retries.most && Instant::now() + wait < deadline;
-        again.then_some(wait)
-    }
 }
 
 #[async_trait]
@@ -183,7 +187,7 @@ impl Model for ChatCompletions {
                 body = Bytes::from(request::body(&request, quirks));
                 continue;
             }
-            let Some(wait) = self.wait(&failure, repeated, deadline) else {
+            let Some(wait) = self.shared.wait(&failure, repeated, deadline) else {
                 return Err(failure.into());
             };
             repeated += 1;

@@ -10,6 +10,7 @@ const ANSWERS: &str = "/chat/completions";
 pub struct Endpoint {
     chat: Url,
     models: Option<Url>,
+    images: Option<Url>,
 }
 
 /// How a key is sent.
@@ -111,6 +112,11 @@ impl Endpoint {
         self.models.as_ref()
     }
 
+    /// Where images are made; `None` where the URL does not tell.
+    pub(crate) fn images(&self) -> Option<&Url> {
+        self.images.as_ref()
+    }
+
     /// Whether `stream_options` is known there: not by Azure's dated API before September 2024.
     pub(crate) fn knows_stream_options(&self) -> bool {
         self.chat
@@ -131,15 +137,21 @@ impl Endpoint {
     }
 
     fn at(chat: Url) -> Self {
+        let beside = |root: &str, name: &str| {
+            let mut url = chat.clone();
+            url.set_path(&format!("{root}/{name}"));
+            url
+        };
         let root = path(&chat).strip_suffix(ANSWERS);
         let models = root
             .filter(|root| !root.contains("/deployments/"))
-            .map(|root| {
-                let mut models = chat.clone();
-                models.set_path(&format!("{root}/models"));
-                models
-            });
-        Self { chat, models }
+            .map(|root| beside(root, "models"));
+        let images = root.map(|root| beside(root, "images/generations"));
+        Self {
+            chat,
+            models,
+            images,
+        }
     }
 }
 

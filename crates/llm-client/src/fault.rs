@@ -27,6 +27,7 @@ pub(crate) enum Parameter {
     MaxTokens,
     MaxCompletionTokens,
     StreamOptions,
+    ResponseFormat,
 }
 
 /// What happened, for the operator's log.
@@ -52,6 +53,8 @@ pub(crate) enum Fault {
     GaveUp(String),
     #[error("the upstream lists no models")]
     NoModelList,
+    #[error("the upstream's URL does not tell where it makes images")]
+    NoImages,
 }
 
 /// The codes that an upstream gave, and what they mean as far as we know.
@@ -325,6 +328,8 @@ impl Report {
         // OpenAI's message names both token limits, the refused one in `param`.
         if names("stream_options") {
             Some(Parameter::StreamOptions)
+        } else if names("response_format") {
+            Some(Parameter::ResponseFormat)
         } else if self.param == "max_completion_tokens" {
             Some(Parameter::MaxCompletionTokens)
         } else if self.param == "max_tokens" {

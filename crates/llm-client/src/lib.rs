@@ -10,6 +10,7 @@
 //! | how long may it take? | [`UpstreamConfig`], [`Timeouts`], [`Retries`] |
 //! | what do all lanes share? | [`Shared`], once per upstream |
 //! | who asks? | [`ChatCompletions::for_lane`], once per upstream and lane |
+//! | who makes images? | [`Images::new`], once per model |
 //!
 //! One client serves one thread: a connection pool that many threads share costs several times the CPU per event.
 //! The lanes share only what was learned about a model. Connections are HTTP/1.1, since a single HTTP/2 connection
@@ -23,6 +24,7 @@ mod config;
 mod endpoint;
 mod error;
 mod fault;
+mod images;
 mod retry;
 mod secret;
 mod sse;
@@ -32,4 +34,5 @@ pub use chat_completions::{ChatCompletions, ModelList, Shared};
 pub use config::{Retries, Timeouts, UpstreamConfig};
 pub use endpoint::{Auth, Endpoint};
 pub use error::ConfigError;
+pub use images::Images;
 pub use secret::Secret;

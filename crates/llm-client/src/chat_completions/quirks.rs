@@ -35,9 +35,10 @@ impl Quirks {
                 stream_options: false,
                 ..self
             }),
-            Parameter::MaxTokens | Parameter::MaxCompletionTokens | Parameter::StreamOptions => {
-                None
-            }
+            Parameter::MaxTokens
+            | Parameter::MaxCompletionTokens
+            | Parameter::StreamOptions
+            | Parameter::ResponseFormat => None,
         }
     }
 }
