@@ -1,7 +1,6 @@
 mod create;
 mod edit;
 mod items;
-mod pieces;
 mod prompts;
 mod suggest;
 mod turns;
@@ -20,7 +19,6 @@ use uuid::Uuid;
 
 use crate::{ImageModel, fence::Unfence};
 
-use pieces::Pieces;
 use turns::Turns;
 use writing::{Ended, Task, Writing, WritingError};
 
@@ -133,9 +131,7 @@ impl Desk {
             context,
             document,
             fence: (kind != DocumentKind::Text).then(Unfence::default),
-            pieces: Pieces::new(kind),
             content: String::new(),
-            full: false,
         };
         let mut writing = Writing::begin(context, task)
             .await
@@ -188,9 +184,7 @@ struct Growing<'a> {
     context: &'a ToolCallContext<'a>,
     document: &'a str,
     fence: Option<Unfence>,
-    pieces: Pieces,
     content: String,
-    full: bool,
 }
 
 impl Growing<'_> {
@@ -200,25 +194,27 @@ impl Growing<'_> {
             Some(fence) => fence.push(text),
             None => text.to_owned(),
         };
-        self.show(&text, false).await;
-        !self.full
+        self.show(&text).await
     }
 
     async fn finish(&mut self) {
-        let rest = self.fence.as_mut().map(Unfence::finish);
-        self.show(&rest.unwrap_or_default(), true).await;
+        if let Some(fence) = &mut self.fence {
+            let rest = fence.finish();
+            self.show(&rest).await;
+        }
     }
 
-    async fn show(&mut self, text: &str, last: bool) {
+    /// Shows as much as there is room for, and says whether that was all.
+    async fn show(&mut self, text: &str) -> bool {
         let room = MOST_BYTES.saturating_sub(self.content.len());
-        let end = text.floor_char_boundary(room);
-        self.full |= end < text.len();
-        let text = text.get(..end).unwrap_or_default();
-        self.content.push_str(text);
-        self.pieces.push(text);
-        while let Some(piece) = self.pieces.next(last) {
-            tell_delta(self.context, self.document, piece).await;
+        let fits = text
+            .get(..text.floor_char_boundary(room))
+            .unwrap_or_default();
+        if !fits.is_empty() {
+            self.content.push_str(fits);
+            tell_delta(self.context, self.document, fits.to_owned()).await;
         }
+        fits.len() == text.len()
     }
 }
 
