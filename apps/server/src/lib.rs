@@ -25,3 +25,4 @@ pub mod state;
 pub mod stores;
 pub mod system;
 pub mod telemetry;
+pub mod tools;

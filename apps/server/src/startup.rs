@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use auth::{Secret, TokenKeys};
 use chat_core::{
     engine::{Engine, Ports, Settings},
-    ports::Clock,
+    ports::{Clock, Tool},
 };
 use llm_client::{ChatCompletions, Endpoint, Shared, UpstreamConfig};
 use mock_llm::MockLlm;
@@ -32,6 +32,7 @@ use crate::{
     state::{Ready, State},
     stores::Stores,
     system::{RandomIds, SystemClock},
+    tools,
 };
 
 /// After the engine has drained, open connections have this long to take what is left for them, in seconds.
@@ -108,7 +109,11 @@ impl Application {
             ..Settings::default()
         };
         let engine = Engine::new(
-            ports(&stores, &clock),
+            ports(
+                &stores,
+                &clock,
+                tools::build(&config.tools, &stores, &clock, &shared)?,
+            ),
             lane_list,
             Handle::current(),
             settings,
@@ -237,7 +242,7 @@ fn http(state: web::Data<State>, listener: TcpListener) -> anyhow::Result<actix_
 }
 
 /// What the engine calls, of this store.
-fn ports(stores: &Stores, clock: &Arc<dyn Clock>) -> Ports {
+fn ports(stores: &Stores, clock: &Arc<dyn Clock>, tools: Vec<Arc<dyn Tool>>) -> Ports {
     let stores = stores.clone();
     Ports {
         conversations: stores.conversations,
@@ -248,7 +253,7 @@ fn ports(stores: &Stores, clock: &Arc<dyn Clock>) -> Ports {
         nodes: stores.nodes,
         clock: Arc::clone(clock),
         ids: Arc::new(RandomIds),
-        tools: Vec::new(),
+        tools,
     }
 }
 

@@ -22,5 +22,6 @@ mod resume;
 mod routes;
 mod stop;
 mod support;
+mod tools;
 mod transport;
 mod upstream;
