@@ -12,7 +12,10 @@ use crate::{
     blocking::aside,
     documents::DocumentDocument,
     error::Failure,
-    layout::{ConversationDocument, MessageDocument, Stored as _, StoredId, signed, unsigned},
+    layout::{
+        ConversationDocument, MessageDocument, Stored as _, StoredId, signed, stored_rating,
+        unsigned,
+    },
     notes::PinDocument,
     transaction::Tx,
     users::UserDocument,
@@ -300,7 +303,7 @@ async fn put_rating(
     }
     store
         .all::<MessageDocument>()
-        .update_one(id, doc! {"$set": {"rating": messages::number(rating)}})
+        .update_one(id, doc! {"$set": {"rating": stored_rating(rating)}})
         .session(&mut tx.session)
         .await?;
     Ok(Put::New)

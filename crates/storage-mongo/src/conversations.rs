@@ -1,20 +1,25 @@
+use std::sync::Mutex;
+
 use async_trait::async_trait;
 use chat_core::{
     conversation::Conversation,
-    id::ConversationId,
+    id::{ConversationId, MessageId},
     ports::{
-        Conversations, Deleted, HistoryCursor, HistoryPage, HistoryQuery, OpenLeg, Opened,
-        StoreError,
+        ConversationChange, Conversations, Cut, Deleted, HistoryCursor, HistoryPage, HistoryQuery,
+        OpenLeg, Opened, ResumeRun, Resumed, StoreError,
     },
 };
-use mongodb::bson::{Document, doc};
+use mongodb::{
+    bson::{Document, doc},
+    options::ReturnDocument,
+};
 
 use crate::{
-    MongoStore,
-    cut::cut_from,
+    MongoStore, cut,
     error::Failure,
     layout::{ConversationDocument, KeyDocument, StoredId as _, date},
     open_leg::{Prepared, dropped_ids, open_leg},
+    paused,
     transaction::Tx,
 };
 
@@ -33,6 +38,63 @@ impl Conversations for MongoStore {
             self.log().release(&dropped_ids(&fresh.dropped));
         }
         Ok(opened)
+    }
+
+    async fn resume_run(&self, resume: ResumeRun) -> Result<Resumed, StoreError> {
+        let prepared = paused::Prepared::new(&resume).await?;
+        let (resume, prepared) = (&resume, &prepared);
+        let resumed = self
+            .transact(|mut tx| async move {
+                let resumed = paused::resume(self, &mut tx, resume, prepared).await;
+                (tx, resumed)
+            })
+            .await?;
+        Ok(resumed)
+    }
+
+    async fn cut(
+        &self,
+        conversation: ConversationId,
+        from: MessageId,
+    ) -> Result<Option<Cut>, StoreError> {
+        let before = &Mutex::new(None);
+        let done = self
+            .transact(|mut tx| async move {
+                let done = cut::cut(self, &mut tx, conversation, from, before).await;
+                (tx, done)
+            })
+            .await?;
+        if let Some(done) = &done {
+            self.log().release(&dropped_ids(&done.dropped));
+        }
+        Ok(done)
+    }
+
+    async fn change_conversation(
+        &self,
+        id: ConversationId,
+        change: ConversationChange,
+    ) -> Result<Option<Conversation>, StoreError> {
+        let mut set = Document::new();
+        if let Some(title) = change.title {
+            set.insert("title", title);
+        }
+        if let Some(visibility) = change.visibility {
+            set.insert("visibility", visibility.as_str());
+        }
+        if set.is_empty() {
+            return self.find_conversation(id).await;
+        }
+        let changed = self
+            .retried(|| async {
+                let all = self.all::<ConversationDocument>();
+                Ok(all
+                    .find_one_and_update(doc! {"_id": id.stored()}, doc! {"$set": set.clone()})
+                    .return_document(ReturnDocument::After)
+                    .await?)
+            })
+            .await?;
+        Ok(changed.map(ConversationDocument::read).transpose()?)
     }
 
     async fn find_conversation(
@@ -143,7 +205,7 @@ async fn retitle(
     };
     if found.title.as_deref() != was {
         // An earlier run may have been committed without our knowing.
-        return Ok(tx.attempt > 0 && found.title.as_deref() == Some(title));
+        return Ok(tx.may_be_done && found.title.as_deref() == Some(title));
     }
     all.update_one(doc! {"_id": id.stored()}, doc! {"$set": {"title": title}})
         .session(&mut tx.session)
@@ -165,7 +227,7 @@ async fn delete(
     let Some(found) = found else {
         return Ok(None);
     };
-    let dropped = cut_from(store, tx, id, 0).await?;
+    let dropped = cut::cut_from(store, tx, id, 0).await?.dropped;
     store
         .all::<KeyDocument>()
         .delete_many(conversation.clone())

@@ -4,7 +4,10 @@ use chat_core::{
     id::UserId,
 };
 use mongodb::bson::{DateTime, Document, Uuid, doc};
-use records::{DocumentId, DocumentKind, DocumentVersion, Documents, StoreError, Suggestion};
+use records::{
+    AddVersion, DocumentId, DocumentKind, DocumentVersion, Documents, NewVersion, StoreError,
+    Suggestion,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -15,16 +18,21 @@ use crate::{
     transaction::Tx,
 };
 
+mod versions;
+
 /// A document's owner, in `skein_documents`: made with its first version, so that owners who race for it meet.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct DocumentDocument {
     #[serde(rename = "_id")]
     id: Uuid,
     owner: String,
+    /// How often something was written that belongs to it and stands elsewhere, so that such writes that race are noticed.
+    #[serde(default)]
+    writes: i64,
 }
 
 /// A version of a document, in `skein_document_versions`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct VersionDocument {
     document: Uuid,
     created_at: DateTime,
@@ -147,6 +155,48 @@ impl Documents for MongoStore {
             })
             .await?;
         Ok(stored)
+    }
+
+    async fn add_version(&self, version: NewVersion) -> Result<AddVersion, StoreError> {
+        Ok(self.write_version(version, versions::Write::Add).await?)
+    }
+
+    async fn amend_version(&self, version: NewVersion) -> Result<AddVersion, StoreError> {
+        Ok(self.write_version(version, versions::Write::Amend).await?)
+    }
+
+    async fn newest_version(&self, id: DocumentId) -> Result<Option<DocumentVersion>, StoreError> {
+        let found = self
+            .retried(|| async {
+                let all = self.all::<VersionDocument>();
+                let newest = all
+                    .find_one(doc! {"document": id.stored()})
+                    .sort(doc! {"created_at": -1});
+                Ok(newest.await?)
+            })
+            .await?;
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let version = aside(found.content.is_long(), move || found.read()).await?;
+        Ok(Some(version))
+    }
+
+    async fn delete_versions_after(
+        &self,
+        id: DocumentId,
+        owner: &Owner,
+        after_ms: i64,
+    ) -> Result<Vec<DocumentVersion>, StoreError> {
+        let deleted = self
+            .delete_versions(id.stored(), &owner.to_string(), date(after_ms))
+            .await?;
+        let is_long = deleted.iter().any(|version| version.content.is_long());
+        let versions = aside(is_long, move || {
+            deleted.into_iter().map(VersionDocument::read).collect()
+        })
+        .await?;
+        Ok(versions)
     }
 
     async fn list_versions(&self, id: DocumentId) -> Result<Vec<DocumentVersion>, StoreError> {
@@ -272,6 +322,7 @@ async fn insert_version(
             let document = DocumentDocument {
                 id: version.document,
                 owner: version.owner.clone(),
+                writes: 0,
             };
             documents
                 .insert_one(document)
@@ -302,6 +353,8 @@ async fn insert_suggestion(
     {
         return Ok(false);
     }
+    // A deletion of the version that races this writes the document, too.
+    touch(store, tx, suggestion.document).await?;
     all.insert_one(suggestion).session(&mut tx.session).await?;
     Ok(true)
 }
@@ -319,4 +372,14 @@ async fn has_version(
         .session(&mut tx.session)
         .await?;
     Ok(found.is_some())
+}
+
+/// Writes to a document, so that what races the transaction there is a conflict.
+async fn touch(store: &MongoStore, tx: &mut Tx, document: Uuid) -> Result<(), Failure> {
+    store
+        .all::<DocumentDocument>()
+        .update_one(doc! {"_id": document}, doc! {"$inc": {"writes": 1_i64}})
+        .session(&mut tx.session)
+        .await?;
+    Ok(())
 }

@@ -15,10 +15,10 @@ use records::FileId;
 
 use crate::error::Failure;
 
-pub(crate) use conversation::{ConversationDocument, KeyDocument};
+pub(crate) use conversation::{ConversationDocument, KeyDocument, QuotaDocument};
 pub(crate) use leg::{LegDocument, OpeningDocument, RunDocument, SealDocument, Stop};
 pub(crate) use log::{LogDocument, LogRecord};
-pub(crate) use message::{MessageDocument, search_terms};
+pub(crate) use message::{MessageDocument, read_rating, search_terms, stored_rating};
 pub(crate) use text::{StoredBytes, StoredText};
 
 /// A document of a collection.

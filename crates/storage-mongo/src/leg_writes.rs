@@ -1,21 +1,17 @@
 //! The transactions of a leg: what it has come to, and its end.
 
 use chat_core::{
-    message::Role,
     ports::{AnswerRecord, Checkpoint, CloseLeg, Closed},
     run::RunStatus,
 };
-use mongodb::bson::{Binary, Document, Uuid, doc, serialize_to_bson, spec::BinarySubtype};
+use mongodb::bson::{Binary, Document, Uuid, doc, spec::BinarySubtype};
 use serde::Deserialize;
 
 use crate::{
     MongoStore,
-    blocking::{LONG, aside},
+    answer::{self, Content, Place},
     error::Failure,
-    layout::{
-        LegDocument, MessageDocument, RunDocument, SealDocument, StoredId as _, StoredText, date,
-        search_terms, signed,
-    },
+    layout::{LegDocument, RunDocument, SealDocument, StoredId as _, date, signed},
     transaction::Tx,
 };
 
@@ -24,25 +20,21 @@ use crate::{
 pub(crate) struct Prepared {
     id: Uuid,
     created_at_ms: i64,
-    body: StoredText,
-    terms: Vec<String>,
+    content: Content,
 }
 
 impl Prepared {
     /// `None` for one without content, which is not stored.
     pub(crate) async fn new(answer: Option<AnswerRecord>) -> Result<Option<Self>, Failure> {
-        let Some(answer) = answer.filter(|answer| !answer.body.parts.is_empty()) else {
+        let Some(answer) = answer else {
             return Ok(None);
         };
-        aside(answer.body.weight() >= LONG, move || {
-            Ok(Some(Self {
-                id: answer.id.stored(),
-                created_at_ms: answer.created_at_ms,
-                body: StoredText::of("message", &answer.body)?,
-                terms: search_terms(Role::Assistant, &answer.body),
-            }))
-        })
-        .await
+        let content = Content::new(answer.body).await?;
+        Ok(content.map(|content| Self {
+            id: answer.id.stored(),
+            created_at_ms: answer.created_at_ms,
+            content,
+        }))
     }
 }
 
@@ -98,14 +90,19 @@ pub(crate) async fn close(
     let mut closed = status.clone();
     closed.insert("closed_at", date(close.at_ms));
     let closed = doc! {"$set": closed, "$unset": {"open": ""}, "$inc": {"writes": 1_i64}};
+    let mut open = ours(close.leg.stored(), close.epoch);
+    if close.status == RunStatus::RequiresAction {
+        // A run that is to stop does not wait.
+        open.insert("status", doc! {"$ne": RunStatus::Cancelling.as_str()});
+    }
     let leg = store
         .part::<LegDocument, Target>()
-        .find_one_and_update(ours(close.leg.stored(), close.epoch), closed)
+        .find_one_and_update(open, closed)
         .projection(Target::fields())
         .session(&mut tx.session)
         .await?;
     let Some(leg) = leg else {
-        return if tx.attempt > 0 {
+        return if tx.may_be_done {
             closed_before(store, tx, close).await
         } else {
             Ok(Closed::Lost)
@@ -117,6 +114,8 @@ pub(crate) async fn close(
         status.insert("ended_at", date(close.at_ms));
         status.insert("freed", leg.conversation);
         run.insert("$unset", doc! {"slot": ""});
+    } else if let Some(expires_at_ms) = close.expires_at_ms {
+        status.insert("expires_at", date(expires_at_ms));
     }
     run.insert("$set", status);
     store
@@ -215,7 +214,7 @@ async fn write_status_of_others(
     Ok(())
 }
 
-/// Inserts the answer at its reserved place, or overwrites its body.
+/// Writes the answer of a leg.
 async fn write_answer(
     store: &MongoStore,
     tx: &mut Tx,
@@ -227,27 +226,12 @@ async fn write_answer(
             "the answer of a leg has another id than the leg was opened with".to_owned(),
         ));
     }
-    let body = serialize_to_bson(&answer.body).map_err(Failure::corrupt("message"))?;
-    let mut write = doc! {
-        "$set": {"body": body},
-        "$setOnInsert": {
-            "conversation": leg.conversation,
-            "seq": leg.answer_seq,
-            "role": Role::Assistant.as_str(),
-            "created_at": date(answer.created_at_ms),
-            "owner": &leg.owner,
-        },
+    let place = Place {
+        id: leg.answer,
+        conversation: leg.conversation,
+        seq: leg.answer_seq,
+        owner: &leg.owner,
+        created_at_ms: answer.created_at_ms,
     };
-    if answer.terms.is_empty() {
-        write.insert("$unset", doc! {"terms": ""});
-    } else if let Ok(set) = write.get_document_mut("$set") {
-        set.insert("terms", &answer.terms);
-    }
-    store
-        .all::<MessageDocument>()
-        .update_one(doc! {"_id": answer.id}, write)
-        .upsert(true)
-        .session(&mut tx.session)
-        .await?;
-    Ok(())
+    answer::write(store, tx, place, &answer.content).await
 }

@@ -16,6 +16,7 @@
 //! All collections are named `skein_*`; `docs/architecture.md` of the repository says what is in them, and
 //! `migrations/mongodb` how they are indexed.
 
+mod answer;
 mod archive;
 mod blocking;
 mod config;
@@ -36,11 +37,14 @@ mod notes;
 mod open_error;
 mod open_leg;
 mod open_sessions;
+mod paused;
 mod raw;
 mod run_log;
 mod runs;
 mod search;
+mod sessions;
 mod signals;
+mod slot;
 mod store;
 mod sweep;
 mod thread_views;

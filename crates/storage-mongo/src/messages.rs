@@ -1,16 +1,17 @@
 use async_trait::async_trait;
 use chat_core::{
-    id::MessageId,
-    message::Message,
+    id::{ConversationId, MessageId},
+    message::{Message, Rating},
     ports::{MessagePage, MessageQuery, Messages, SearchHit, SearchQuery, StoreError, Wanted},
 };
-use mongodb::bson::doc;
+use mongodb::bson::{Uuid, doc};
+use serde::Deserialize;
 
 use crate::{
     MongoStore,
     blocking::aside,
     error::Failure,
-    layout::{MessageDocument, StoredId as _, signed},
+    layout::{MessageDocument, StoredId, read_rating, signed, stored_rating},
     search,
 };
 
@@ -60,6 +61,52 @@ impl Messages for MongoStore {
 
     async fn search_messages(&self, query: SearchQuery) -> Result<Vec<SearchHit>, StoreError> {
         Ok(search::find(self, &query).await?)
+    }
+
+    async fn rate_message(
+        &self,
+        conversation: ConversationId,
+        message: MessageId,
+        rating: Rating,
+    ) -> Result<bool, StoreError> {
+        let rated = self
+            .retried(|| async {
+                let all = self.all::<MessageDocument>();
+                let message = doc! {"_id": message.stored(), "conversation": conversation.stored()};
+                let rating = doc! {"$set": {"rating": stored_rating(rating)}};
+                Ok(all.update_one(message, rating).await?.matched_count == 1)
+            })
+            .await?;
+        Ok(rated)
+    }
+
+    async fn list_ratings(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Vec<(MessageId, Rating)>, StoreError> {
+        #[derive(Deserialize)]
+        struct Rated {
+            #[serde(rename = "_id")]
+            id: Uuid,
+            rating: i64,
+        }
+        let found = self
+            .retried(|| async {
+                let all = self.part::<MessageDocument, Rated>();
+                let rated = all
+                    .find(doc! {"conversation": conversation.stored(), "rating": {"$exists": true}})
+                    .projection(doc! {"rating": 1})
+                    .sort(doc! {"seq": 1});
+                self.read_all(rated).await
+            })
+            .await?;
+        let ratings = found.into_iter().map(|message| {
+            Ok((
+                StoredId::from_stored(message.id),
+                read_rating(message.rating)?,
+            ))
+        });
+        Ok(ratings.collect::<Result<_, Failure>>()?)
     }
 }
 

@@ -151,11 +151,18 @@ pub(crate) struct Source {
 }
 
 /// All migrations of this release.
-pub(crate) const MIGRATIONS: &[Source] = &[Source {
-    number: 1,
-    name: "0001_conversations_and_records",
-    json: include_str!("../../../migrations/mongodb/0001_conversations_and_records.json"),
-}];
+pub(crate) const MIGRATIONS: &[Source] = &[
+    Source {
+        number: 1,
+        name: "0001_conversations_and_records",
+        json: include_str!("../../../migrations/mongodb/0001_conversations_and_records.json"),
+    },
+    Source {
+        number: 2,
+        name: "0002_chatbot",
+        json: include_str!("../../../migrations/mongodb/0002_chatbot.json"),
+    },
+];
 
 /// What a migration's file says.
 #[derive(Debug, Deserialize)]

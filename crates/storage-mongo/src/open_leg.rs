@@ -1,28 +1,33 @@
 //! The transaction of a send.
 
-use std::collections::HashSet;
+mod checks;
 
 use chat_core::{
     conversation::{Conversation, NewConversation},
-    id::{LegId, NodeId, RunId},
-    message::Role,
+    id::LegId,
+    message::MessageBody,
     ports::{DroppedLeg, FreshLeg, LegRef, OpenLeg, Opened, Policy, Predecessor, Refusal},
     run::RunStatus,
 };
-use mongodb::bson::{Uuid, doc};
+use mongodb::bson::doc;
 use serde::Deserialize;
 
 use crate::{
     MongoStore,
+    answer::Content,
     blocking::{LONG, aside},
     cut,
     error::Failure,
     layout::{
         ConversationDocument, KeyDocument, LegDocument, MessageDocument, OpeningDocument,
-        RunDocument, Stop, StoredId, date, signed, unsigned,
+        QuotaDocument, RunDocument, Stop, StoredId, signed, unsigned,
     },
+    paused,
+    slot::{self, RunNow},
     transaction::Tx,
 };
+
+use self::checks::{Taken, cut_place, is_spent, taken};
 
 /// What a send stores, made before its transaction, which holds others up.
 #[derive(Debug, Clone)]
@@ -30,11 +35,15 @@ pub(crate) struct Prepared {
     input: Vec<MessageDocument>,
     leg: LegDocument,
     key: Option<KeyDocument>,
+    /// The answer of the paused run that it ends.
+    ended: Option<Content>,
 }
 
 impl Prepared {
     pub(crate) async fn new(open: &OpenLeg) -> Result<Self, Failure> {
-        let weight: usize = open.input.iter().map(|message| message.body.weight()).sum();
+        let bodies = open.input.iter().map(|message| &message.body);
+        let bodies = bodies.chain(open.ends.as_ref().map(|end| &end.body));
+        let weight: usize = bodies.map(MessageBody::weight).sum();
         let open = open.clone();
         aside(weight >= LONG, move || {
             let owner = open.caller.to_string();
@@ -53,6 +62,10 @@ impl Prepared {
                 input: input.collect::<Result<_, _>>()?,
                 leg: LegDocument::new(&open)?,
                 key: KeyDocument::of(&open),
+                ended: match &open.ends {
+                    Some(end) => Content::of(&end.body)?,
+                    None => None,
+                },
             })
         })
         .await
@@ -67,13 +80,19 @@ pub(crate) async fn open_leg(
     prepared: &Prepared,
 ) -> Result<Opened, Failure> {
     // An earlier run of this body may have been committed without our knowing.
-    if tx.attempt > 0
+    if tx.may_be_done
         && let Some(fresh) = opened_before(store, tx, open).await?
     {
         return Ok(fresh);
     }
-    if let Some(leg) = repeated(store, tx, prepared).await? {
+    if let Some(leg) = repeated(store, tx, prepared.key.as_ref()).await? {
         return Ok(Opened::Repeated(leg));
+    }
+    if is_spent(store, tx, open).await? {
+        // It may be its own message that is one too many.
+        return Ok(opened_before(store, tx, open)
+            .await?
+            .unwrap_or(Opened::Refused(Refusal::QuotaSpent)));
     }
     let found = find(store, tx, open).await?;
     if let Some(found) = &found
@@ -100,12 +119,17 @@ pub(crate) async fn open_leg(
         }
     }
     let holder = match &found {
-        Some(_) => holder(store, tx, open).await?,
+        Some(_) => slot::holder(store, tx, open.conversation).await?,
         None => None,
     };
-    let holder = holder.filter(|holder| cut.is_none_or(|from| holder.answer_seq < from));
+    let holder = holder.filter(|holder| cut.is_none_or(|from| holder.answer_seq < signed(from)));
     if open.policy == Policy::Refuse && holder.is_some() {
         return Ok(Opened::Refused(Refusal::Busy));
+    }
+    if let Some(paused) = holder.as_ref().filter(|holder| !holder.is_open)
+        && !is_ended_by(paused, open)
+    {
+        return Ok(Opened::Refused(Refusal::Paused(paused.paused())));
     }
 
     let created = found.is_none();
@@ -115,11 +139,15 @@ pub(crate) async fn open_leg(
         (None, None) => return Ok(Opened::Refused(Refusal::NotFound)),
     };
     let dropped = match cut {
-        Some(from) => cut::cut_from(store, tx, open.conversation, from).await?,
+        Some(from) => {
+            cut::cut_from(store, tx, open.conversation, from)
+                .await?
+                .dropped
+        }
         None => Vec::new(),
     };
     let predecessor = match &holder {
-        Some(holder) => replace(store, tx, holder, open.at_ms).await?,
+        Some(holder) => replace(store, tx, holder, open, prepared).await?,
         None => None,
     };
     let mut prepared = prepared.clone();
@@ -159,22 +187,6 @@ impl Found {
     }
 }
 
-/// The run that holds the slot.
-struct Holder {
-    run: RunId,
-    answer_seq: u64,
-    /// Its open leg and that one's place in the run; `None` while it is paused.
-    open: Option<(LegId, NodeId, i64)>,
-}
-
-/// Whether ids of a send are another's.
-enum Taken {
-    No,
-    Yes,
-    /// The answer's id is that of the very same run.
-    ByItself,
-}
-
 async fn opened_before(
     store: &MongoStore,
     tx: &mut Tx,
@@ -210,12 +222,13 @@ async fn opened_before(
     }))))
 }
 
-async fn repeated(
+/// What a client's key opened before, if it was used.
+pub(crate) async fn repeated(
     store: &MongoStore,
     tx: &mut Tx,
-    prepared: &Prepared,
+    key: Option<&KeyDocument>,
 ) -> Result<Option<LegRef>, Failure> {
-    let Some(key) = &prepared.key else {
+    let Some(key) = key else {
         return Ok(None);
     };
     let found = store
@@ -242,181 +255,53 @@ async fn find(store: &MongoStore, tx: &mut Tx, open: &OpenLeg) -> Result<Option<
     }))
 }
 
-/// Where the cut begins: at a person's message of the conversation, and at no other.
-async fn cut_place(
-    store: &MongoStore,
-    tx: &mut Tx,
-    open: &OpenLeg,
-) -> Result<Option<u64>, Failure> {
-    #[derive(Deserialize)]
-    struct Place {
-        seq: i64,
-    }
-    let Some(from) = open.cut_from else {
-        return Ok(None);
-    };
-    let found = store
-        .part::<MessageDocument, Place>()
-        .find_one(doc! {
-            "_id": from.stored(),
-            "conversation": open.conversation.stored(),
-            "role": Role::User.as_str(),
-        })
-        .projection(doc! {"seq": 1})
-        .session(&mut tx.session)
-        .await?;
-    found.map(|place| unsigned(place.seq)).transpose()
-}
-
-/// Whether an id of an input message or of the answer is another's: a stored message's that stays, one that an answer
-/// will have, or that of an input message before it.
-///
-/// The ids of answers that are still to come count, since an answer that cannot be stored could never be closed.
-async fn taken(
-    store: &MongoStore,
-    tx: &mut Tx,
-    open: &OpenLeg,
-    cut: Option<u64>,
-) -> Result<Taken, Failure> {
-    #[derive(Deserialize)]
-    struct Message {
-        conversation: Uuid,
-        seq: i64,
-    }
-    #[derive(Deserialize)]
-    struct Run {
-        #[serde(rename = "_id")]
-        id: Uuid,
-        conversation: Uuid,
-        answer_seq: i64,
-    }
-    let mut ids = HashSet::from([open.answer]);
-    if !open.input.iter().all(|message| ids.insert(message.id)) {
-        return Ok(Taken::Yes);
-    }
-    let ids: Vec<Uuid> = ids.into_iter().map(StoredId::stored).collect();
-    let stays = |conversation: Uuid, seq: i64| {
-        conversation != open.conversation.stored() || cut.is_none_or(|cut| seq < signed(cut))
-    };
-    let all = store.part::<RunDocument, Run>();
-    let runs = all
-        .find(doc! {"answer": {"$in": ids.clone()}})
-        .projection(doc! {"conversation": 1, "answer_seq": 1});
-    let runs = tx.read_all(runs).await?;
-    if runs.iter().any(|run| run.id == open.run.stored()) {
-        return Ok(Taken::ByItself);
-    }
-    let all = store.part::<MessageDocument, Message>();
-    let messages = all
-        .find(doc! {"_id": {"$in": ids}})
-        .projection(doc! {"conversation": 1, "seq": 1});
-    let messages = tx.read_all(messages).await?;
-    let any = runs
-        .iter()
-        .any(|run| stays(run.conversation, run.answer_seq))
-        || messages
-            .iter()
-            .any(|message| stays(message.conversation, message.seq));
-    Ok(if any { Taken::Yes } else { Taken::No })
-}
-
-async fn holder(
-    store: &MongoStore,
-    tx: &mut Tx,
-    open: &OpenLeg,
-) -> Result<Option<Holder>, Failure> {
-    #[derive(Deserialize)]
-    struct Run {
-        #[serde(rename = "_id")]
-        id: Uuid,
-        answer_seq: i64,
-    }
-    #[derive(Deserialize)]
-    struct Leg {
-        #[serde(rename = "_id")]
-        id: Uuid,
-        node: Uuid,
-        idx: i64,
-    }
-    let run = store
-        .part::<RunDocument, Run>()
-        .find_one(doc! {"slot": open.conversation.stored()})
-        .projection(doc! {"answer_seq": 1})
-        .session(&mut tx.session)
-        .await?;
-    let Some(run) = run else {
-        return Ok(None);
-    };
-    let leg = store
-        .part::<LegDocument, Leg>()
-        .find_one(doc! {"run": run.id, "open": true})
-        .projection(doc! {"node": 1, "idx": 1})
-        .session(&mut tx.session)
-        .await?;
-    Ok(Some(Holder {
-        run: StoredId::from_stored(run.id),
-        answer_seq: unsigned(run.answer_seq)?,
-        open: leg.map(|leg| {
-            (
-                StoredId::from_stored(leg.id),
-                StoredId::from_stored(leg.node),
-                leg.idx,
-            )
-        }),
-    }))
+/// Whether the send says how this paused run ends, as it waits now.
+fn is_ended_by(paused: &RunNow, open: &OpenLeg) -> bool {
+    let end = open.ends.as_ref();
+    end.is_some_and(|end| end.run == paused.run && end.leg == paused.leg)
 }
 
 /// Takes the slot from its holder.
 async fn replace(
     store: &MongoStore,
     tx: &mut Tx,
-    holder: &Holder,
-    at_ms: i64,
+    holder: &RunNow,
+    open: &OpenLeg,
+    prepared: &Prepared,
 ) -> Result<Option<Predecessor>, Failure> {
-    let run = doc! {"_id": holder.run.stored()};
-    let legs = doc! {"run": holder.run.stored()};
-    let Some((leg, node, index)) = holder.open else {
-        let status = RunStatus::Cancelled.as_str();
-        let ended = doc! {
-            "$set": {"status": status, "ended_at": date(at_ms)},
-            "$unset": {"slot": ""},
-        };
-        store
-            .all::<RunDocument>()
-            .update_one(run, ended)
-            .session(&mut tx.session)
-            .await?;
-        store
-            .all::<LegDocument>()
-            .update_many(legs, doc! {"$set": {"status": status}})
-            .session(&mut tx.session)
-            .await?;
+    if !holder.is_open {
+        if let Some(end) = &open.ends {
+            paused::write_end(store, tx, holder, end, prepared.ended.as_ref()).await?;
+        }
         return Ok(None);
-    };
+    }
     let status = RunStatus::Cancelling.as_str();
     let marked = doc! {"$set": {"status": status}, "$unset": {"slot": ""}};
     store
         .all::<RunDocument>()
-        .update_one(run, marked)
+        .update_one(doc! {"_id": holder.run.stored()}, marked)
         .session(&mut tx.session)
         .await?;
     let stopped = doc! {
         "$set": {"status": status, "stop": Stop::Replaced.as_str()},
         "$inc": {"writes": 1_i64},
     };
-    store
-        .all::<LegDocument>()
-        .update_one(doc! {"_id": leg.stored()}, stopped)
+    let legs = store.all::<LegDocument>();
+    legs.update_one(doc! {"_id": holder.leg.stored()}, stopped)
         .session(&mut tx.session)
         .await?;
-    if index > 0 {
-        store
-            .all::<LegDocument>()
-            .update_many(legs, doc! {"$set": {"status": status}})
-            .session(&mut tx.session)
-            .await?;
+    if holder.index > 0 {
+        legs.update_many(
+            doc! {"run": holder.run.stored()},
+            doc! {"$set": {"status": status}},
+        )
+        .session(&mut tx.session)
+        .await?;
     }
-    Ok(Some(Predecessor { leg, node }))
+    Ok(Some(Predecessor {
+        leg: holder.leg,
+        node: holder.node,
+    }))
 }
 
 /// Writes what the send brings and gives the answer's place and the leg's epoch.
@@ -428,6 +313,17 @@ async fn write(
     created: bool,
     prepared: Prepared,
 ) -> Result<(u64, u64), Failure> {
+    if open.quota.is_some() {
+        store
+            .all::<QuotaDocument>()
+            .update_one(
+                doc! {"_id": open.caller.to_string()},
+                doc! {"$inc": {"sends": 1_i64}},
+            )
+            .upsert(true)
+            .session(&mut tx.session)
+            .await?;
+    }
     let mut seq = state.next_seq;
     let mut input = Vec::with_capacity(prepared.input.len());
     for message in prepared.input {

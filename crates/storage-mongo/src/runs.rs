@@ -1,7 +1,9 @@
 use async_trait::async_trait;
 use chat_core::{
     id::{ConversationId, LegId, NodeId},
-    ports::{Checkpoint, CloseLeg, Closed, Runs, Standing, StopAsked, StoreError},
+    ports::{
+        Checkpoint, CloseLeg, Closed, EndPaused, PausedRun, Runs, Standing, StopAsked, StoreError,
+    },
     run::{Leg, RunStatus},
 };
 use mongodb::{
@@ -12,9 +14,13 @@ use serde::Deserialize;
 
 use crate::{
     MongoStore,
+    answer::Content,
+    blocking::aside,
     error::Failure,
-    layout::{LegDocument, RunDocument, Stop, StoredId, signed},
+    layout::{LegDocument, RunDocument, Stop, StoredId as _, signed},
     leg_writes::{Prepared, close, write_checkpoint},
+    paused,
+    slot::{self, RunNow},
     transaction::Tx,
 };
 
@@ -27,7 +33,7 @@ impl Runs for MongoStore {
                 Ok(legs.find_one(doc! {"_id": id.stored()}).await?)
             })
             .await?;
-        Ok(found.map(LegDocument::read).transpose()?)
+        Ok(read(found).await?)
     }
 
     async fn newest_leg(&self, conversation: ConversationId) -> Result<Option<Leg>, StoreError> {
@@ -40,7 +46,7 @@ impl Runs for MongoStore {
                     .await?)
             })
             .await?;
-        Ok(found.map(LegDocument::read).transpose()?)
+        Ok(read(found).await?)
     }
 
     async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<Closed, StoreError> {
@@ -83,6 +89,41 @@ impl Runs for MongoStore {
         Ok(asked)
     }
 
+    async fn end_paused(&self, end: EndPaused) -> Result<Closed, StoreError> {
+        let content = Content::new(end.body.clone()).await?;
+        let (end, content) = (&end, content.as_ref());
+        let closed = self
+            .transact(|mut tx| async move {
+                let closed = paused::end(self, &mut tx, end, content).await;
+                (tx, closed)
+            })
+            .await?;
+        Ok(closed)
+    }
+
+    async fn list_expired(&self, at_ms: i64, limit: u32) -> Result<Vec<PausedRun>, StoreError> {
+        let expired = self
+            .transact(|mut tx| async move {
+                let expired = paused::list_expired(self, &mut tx, at_ms, limit).await;
+                (tx, expired)
+            })
+            .await?;
+        Ok(expired)
+    }
+
+    async fn find_paused(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Option<PausedRun>, StoreError> {
+        let holder = self
+            .transact(|mut tx| async move {
+                let holder = slot::holder(self, &mut tx, conversation).await;
+                (tx, holder)
+            })
+            .await?;
+        Ok(holder.filter(RunNow::waits).map(|run| run.paused()))
+    }
+
     async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError> {
         let alive: Vec<Uuid> = alive.iter().map(|node| node.stored()).collect();
         let found = self
@@ -94,8 +135,11 @@ impl Runs for MongoStore {
                 self.read_all(orphans).await
             })
             .await?;
-        let legs = found.into_iter().map(LegDocument::read);
-        Ok(legs.collect::<Result<_, _>>()?)
+        let is_long = found.iter().any(LegDocument::is_long);
+        let legs = aside(is_long, move || {
+            found.into_iter().map(LegDocument::read).collect()
+        });
+        Ok(legs.await?)
     }
 
     async fn standing(&self, legs: &[LegId]) -> Result<Vec<Standing>, StoreError> {
@@ -153,7 +197,7 @@ impl Runs for MongoStore {
                 (tx, claimed)
             })
             .await?;
-        Ok(claimed.map(LegDocument::read).transpose()?)
+        Ok(read(claimed).await?)
     }
 }
 
@@ -165,7 +209,7 @@ async fn claim(
 ) -> Result<Option<LegDocument>, Failure> {
     let legs = store.all::<LegDocument>();
     let of = |node: NodeId| doc! {"_id": leg.stored(), "node": node.stored(), "open": true};
-    if tx.attempt > 0 {
+    if tx.may_be_done {
         // An earlier run may have been committed without our knowing.
         let ours = legs.find_one(of(node)).session(&mut tx.session).await?;
         if ours.is_some() {
@@ -188,57 +232,40 @@ async fn mark_stop(
     tx: &mut Tx,
     conversation: ConversationId,
 ) -> Result<Option<StopAsked>, Failure> {
-    #[derive(Deserialize)]
-    struct Run {
-        #[serde(rename = "_id")]
-        id: Uuid,
-    }
-    #[derive(Deserialize)]
-    struct Leg {
-        #[serde(rename = "_id")]
-        id: Uuid,
-        node: Uuid,
-        status: String,
-    }
-    let run = store
-        .part::<RunDocument, Run>()
-        .find_one(doc! {"slot": conversation.stored()})
-        .projection(doc! {"_id": 1})
-        .session(&mut tx.session)
-        .await?;
-    let Some(run) = run else {
+    let holder = slot::holder(store, tx, conversation).await?;
+    let Some(holder) = holder.filter(|holder| holder.is_open) else {
         return Ok(None);
     };
-    let leg = store
-        .part::<LegDocument, Leg>()
-        .find_one(doc! {"run": run.id, "open": true})
-        .projection(doc! {"node": 1, "status": 1})
-        .session(&mut tx.session)
-        .await?;
-    let Some(leg) = leg else {
-        return Ok(None);
-    };
-    let status = RunStatus::Cancelling.as_str();
-    if leg.status != status {
+    if holder.status != RunStatus::Cancelling {
+        let status = RunStatus::Cancelling.as_str();
+        let (run, leg) = (holder.run.stored(), holder.leg.stored());
         let legs = store.all::<LegDocument>();
         let stopped = doc! {
             "$set": {"status": status, "stop": Stop::Asked.as_str()},
             "$inc": {"writes": 1_i64},
         };
-        legs.update_one(doc! {"_id": leg.id}, stopped)
+        legs.update_one(doc! {"_id": leg}, stopped)
             .session(&mut tx.session)
             .await?;
-        legs.update_many(doc! {"run": run.id}, doc! {"$set": {"status": status}})
+        legs.update_many(doc! {"run": run}, doc! {"$set": {"status": status}})
             .session(&mut tx.session)
             .await?;
         store
             .all::<RunDocument>()
-            .update_one(doc! {"_id": run.id}, doc! {"$set": {"status": status}})
+            .update_one(doc! {"_id": run}, doc! {"$set": {"status": status}})
             .session(&mut tx.session)
             .await?;
     }
     Ok(Some(StopAsked {
-        leg: StoredId::from_stored(leg.id),
-        node: StoredId::from_stored(leg.node),
+        leg: holder.leg,
+        node: holder.node,
     }))
+}
+
+/// What a leg's document says.
+async fn read(found: Option<LegDocument>) -> Result<Option<Leg>, Failure> {
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    aside(found.is_long(), move || found.read()).await.map(Some)
 }

@@ -37,6 +37,8 @@ pub(crate) struct Change {
     legs: Option<Vec<Uuid>>,
     /// The conversation of a run that was opened.
     slot: Option<Uuid>,
+    /// The conversation of a leg that continues its run.
+    resumed: Option<Uuid>,
     #[serde(default)]
     closed: bool,
     stop: Option<String>,
@@ -55,6 +57,12 @@ impl Change {
                 "fullDocument.writer": {"$ne": writer},
             },
             doc! {"ns.coll": LegDocument::COLLECTION, "operationType": "delete"},
+            // The first leg of a run comes with the run.
+            doc! {
+                "ns.coll": LegDocument::COLLECTION,
+                "operationType": "insert",
+                "fullDocument.idx": {"$gt": 0},
+            },
             doc! {
                 "ns.coll": LegDocument::COLLECTION,
                 "operationType": "update",
@@ -80,6 +88,10 @@ impl Change {
                 "id": "$documentKey._id",
                 "legs": "$fullDocument.legs.leg",
                 "slot": "$fullDocument.slot",
+                // A run that is inserted has a conversation, too, and no index.
+                "resumed": {"$cond": [
+                    {"$gt": ["$fullDocument.idx", 0]}, "$fullDocument.conversation", null,
+                ]},
                 "closed": {"$gt": [value("closed_at"), null]},
                 "stop": value("stop"),
                 "node": value("node"),
@@ -103,6 +115,11 @@ impl Change {
                 if operation == "delete" {
                     rung.push(Signal::StopAsked(leg, StopCause::Dropped));
                 }
+                rung.extend(
+                    self.resumed
+                        .map(ConversationId::from_stored)
+                        .map(Signal::SlotTaken),
+                );
                 if let Some(stop) = self.stop.as_deref().and_then(Stop::from_name) {
                     rung.push(Signal::StopAsked(leg, stop.cause()));
                 }

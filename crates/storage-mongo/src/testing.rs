@@ -1,6 +1,6 @@
 //! What the tests of this crate share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{Config, MongoStore};
 
@@ -8,6 +8,9 @@ use crate::{Config, MongoStore};
 pub(crate) async fn fresh() -> (Arc<MongoStore>, Dropped) {
     let name = mongo_fixture::fresh_database_name();
     let store = open(&name).await;
+    for ended in take_ended() {
+        store.client().database(&ended).drop().await.unwrap();
+    }
     store.migrate().await.unwrap();
     (Arc::new(store), Dropped(name))
 }
@@ -20,6 +23,23 @@ pub(crate) async fn open(database: &str) -> MongoStore {
         .unwrap()
 }
 
-/// A database that goes when its test ends.
+/// A database that goes after its test has ended, with the next fresh one: each collection and each index is an open file of
+/// the server, which may have no more than some thousands of them.
 #[derive(Debug)]
 pub(crate) struct Dropped(pub(crate) String);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        let name = std::mem::take(&mut self.0);
+        ENDED
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(name);
+    }
+}
+
+static ENDED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn take_ended() -> Vec<String> {
+    std::mem::take(&mut ENDED.lock().unwrap_or_else(PoisonError::into_inner))
+}

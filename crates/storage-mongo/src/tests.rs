@@ -1,7 +1,9 @@
 //! What the ports promise, on a real replica set.
 
 mod connecting;
+mod counting;
 mod hearing;
+mod lost_answers;
 mod outage;
 mod proxy;
 mod values;

@@ -17,10 +17,8 @@ use crate::{MongoStore, error::Failure};
 pub(crate) struct Tx {
     /// To be given to every operation of it.
     pub(crate) session: ClientSession,
-    /// How often its body was run before.
-    ///
-    /// An earlier run may have been committed without our knowing.
-    pub(crate) attempt: u32,
+    /// Whether an earlier run of its body came to its end: that one may have been committed without our knowing.
+    pub(crate) may_be_done: bool,
 }
 
 impl MongoStore {
@@ -59,7 +57,7 @@ impl MongoStore {
         let open = self.sessions().open(session_id.clone());
         let mut tx = Tx {
             session,
-            attempt: 0,
+            may_be_done: false,
         };
         loop {
             open.check()?;
@@ -81,6 +79,7 @@ impl MongoStore {
                     }
                 };
                 tx = returned;
+                tx.may_be_done |= ran.is_ok();
                 self.end(&mut tx, ran, &mut patience).await
             };
             if let Err(Failure::TooLate { .. }) = &done {
@@ -92,7 +91,6 @@ impl MongoStore {
                 Err(failure) => failure,
             };
             patience.pause_after(failure).await?;
-            tx.attempt += 1;
         }
     }
 

@@ -2,7 +2,8 @@ use async_trait::async_trait;
 use chat_core::id::UserId;
 use mongodb::bson::{Binary, DateTime, Document, Uuid, doc, spec::BinarySubtype};
 use records::{
-    NewUser, PasswordHash, Put, Secrets, StoreError, User, UserKind, UserRecord, UserRefusal, Users,
+    NewUser, PasswordHash, Promotion, Put, Secrets, StoreError, User, UserKind, UserRecord,
+    UserRefusal, Users, email_key,
 };
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +111,36 @@ impl Users for MongoStore {
         let found = self.find_user_document(doc! {"_id": id.stored()}).await?;
         Ok(found.and_then(|record| record.password))
     }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        was: &PasswordHash,
+        next: PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let next = &next;
+        let replaced = self
+            .transact(|mut tx| async move {
+                let replaced = replace_password(self, &mut tx, id, was, next).await;
+                (tx, replaced)
+            })
+            .await?;
+        Ok(replaced)
+    }
+
+    async fn promote_guest(
+        &self,
+        promotion: Promotion,
+    ) -> Result<Result<User, UserRefusal>, StoreError> {
+        let promotion = &promotion;
+        let promoted = self
+            .transact(|mut tx| async move {
+                let promoted = promote(self, &mut tx, promotion).await;
+                (tx, promoted)
+            })
+            .await?;
+        Ok(promoted)
+    }
 }
 
 #[async_trait]
@@ -167,6 +198,69 @@ async fn insert(store: &MongoStore, tx: &mut Tx, user: &UserDocument) -> Result<
     // One that came meanwhile is a conflict, and all of this is done again.
     all.insert_one(user).session(&mut tx.session).await?;
     Ok(Put::New)
+}
+
+async fn replace_password(
+    store: &MongoStore,
+    tx: &mut Tx,
+    id: UserId,
+    was: &PasswordHash,
+    next: &PasswordHash,
+) -> Result<bool, Failure> {
+    let all = store.all::<UserDocument>();
+    let of = |hash: &PasswordHash| doc! {"_id": id.stored(), "password": hash.text()};
+    let replaced = all
+        .update_one(of(was), doc! {"$set": {"password": next.text()}})
+        .session(&mut tx.session)
+        .await?;
+    if replaced.matched_count == 0 && tx.may_be_done {
+        let found = all.find_one(of(next)).session(&mut tx.session).await?;
+        return Ok(found.is_some());
+    }
+    Ok(replaced.matched_count == 1)
+}
+
+async fn promote(
+    store: &MongoStore,
+    tx: &mut Tx,
+    promotion: &Promotion,
+) -> Result<Result<User, UserRefusal>, Failure> {
+    let all = store.all::<UserDocument>();
+    let id = doc! {"_id": promotion.id.stored()};
+    let Some(mut user) = all.find_one(id.clone()).session(&mut tx.session).await? else {
+        return Ok(Err(UserRefusal::NotAGuest));
+    };
+    let key = email_key(&promotion.email);
+    let password = promotion.password.text();
+    if user.kind != UserKind::Guest.as_str() {
+        let is_ours =
+            tx.may_be_done && user.email_key == key && user.password.as_deref() == Some(password);
+        return if is_ours {
+            Ok(Ok(user.read()?.user))
+        } else {
+            Ok(Err(UserRefusal::NotAGuest))
+        };
+    }
+    let holder = all
+        .find_one(doc! {"email_key": &key, "_id": {"$ne": user.id}})
+        .session(&mut tx.session)
+        .await?;
+    if holder.is_some() {
+        return Ok(Err(UserRefusal::EmailTaken));
+    }
+    user.email.clone_from(&promotion.email);
+    user.email_key = key;
+    UserKind::Regular.as_str().clone_into(&mut user.kind);
+    user.password = Some(password.to_owned());
+    let regular = doc! {"$set": {
+        "email": &user.email,
+        "email_key": &user.email_key,
+        "kind": &user.kind,
+        "password": &user.password,
+    }};
+    // One who took the address meanwhile is a conflict, and all of this is done again.
+    all.update_one(id, regular).session(&mut tx.session).await?;
+    Ok(Ok(user.read()?.user))
 }
 
 async fn keep_secret(

@@ -2,14 +2,17 @@ use std::collections::{HashMap, HashSet};
 
 use chat_core::id::ConversationId;
 use mongodb::bson::{Document, Uuid, doc};
-use records::{MessageRecord, Put, Rating};
+use records::{MessageRecord, Put};
 use serde::Deserialize;
 
 use crate::{
     MongoStore,
     blocking::{LONG, aside},
     error::Failure,
-    layout::{ConversationDocument, MessageDocument, RunDocument, StoredId as _},
+    layout::{
+        ConversationDocument, MessageDocument, RunDocument, StoredId as _, read_rating,
+        stored_rating,
+    },
     transaction::Tx,
 };
 
@@ -93,25 +96,9 @@ impl Batch {
 pub(super) fn read(mut document: MessageDocument) -> Result<MessageRecord, Failure> {
     Ok(MessageRecord {
         alias: document.alias.take(),
-        rating: match document.rating {
-            None => None,
-            Some(1) => Some(Rating::Up),
-            Some(-1) => Some(Rating::Down),
-            Some(other) => {
-                let unknown = format!("the number {other} is unknown");
-                return Err(Failure::corrupt("rating")(unknown));
-            }
-        },
+        rating: document.rating.map(read_rating).transpose()?,
         message: document.read()?,
     })
-}
-
-/// A rating as it is stored.
-pub(super) const fn number(rating: Rating) -> i64 {
-    match rating {
-        Rating::Up => 1,
-        Rating::Down => -1,
-    }
 }
 
 /// A place beyond this leaves too few for what follows it.
@@ -142,7 +129,7 @@ fn written(
     )?;
     Ok(MessageDocument {
         alias: record.alias.clone(),
-        rating: record.rating.map(number),
+        rating: record.rating.map(stored_rating),
         ..document.at(message.seq)
     })
 }

@@ -1,7 +1,7 @@
 use chat_core::{
     access::{InvalidOwner, Visibility},
     conversation::{Conversation, Origin},
-    ports::{LegRef, OpenLeg},
+    ports::{LegRef, OpenLeg, ResumeRun},
 };
 use mongodb::bson::{DateTime, Uuid};
 use serde::{Deserialize, Serialize};
@@ -139,6 +139,19 @@ impl KeyDocument {
         })
     }
 
+    /// The key of a client's answers, if they have one.
+    pub(crate) fn of_answers(resume: &ResumeRun) -> Option<Self> {
+        let key = resume.key.as_ref()?;
+        Some(Self {
+            owner: resume.caller.to_string(),
+            name: key.0.clone(),
+            leg: resume.leg.stored(),
+            run: resume.run.stored(),
+            conversation: resume.conversation.stored(),
+            created_at: date(resume.at_ms),
+        })
+    }
+
     /// What it opened.
     pub(crate) fn read(&self) -> LegRef {
         LegRef {
@@ -147,4 +160,18 @@ impl KeyDocument {
             conversation: StoredId::from_stored(self.conversation),
         }
     }
+}
+
+/// One who sends under a quota, in `skein_quotas` under the owner: two of their sends that race meet in it, so that the later
+/// one counts what the earlier one stored. It is written by each of them and read by none.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct QuotaDocument {
+    #[serde(rename = "_id")]
+    pub(crate) owner: String,
+    /// How many sends were counted so far.
+    pub(crate) sends: i64,
+}
+
+impl Stored for QuotaDocument {
+    const COLLECTION: &'static str = "skein_quotas";
 }

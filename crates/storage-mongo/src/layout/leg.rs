@@ -1,10 +1,11 @@
 use chat_core::{
     id::{LegId, NodeId},
-    ports::{DroppedLeg, OpenLeg, Predecessor},
+    ports::{DroppedLeg, OpenLeg, Predecessor, ResumeRun},
     run::{Leg, RunStatus, StopCause},
 };
 use mongodb::bson::{Binary, DateTime, Uuid};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Stored, StoredId, StoredText, date, named, signed, unsigned};
 use crate::error::Failure;
@@ -31,6 +32,10 @@ pub(crate) struct RunDocument {
     /// The conversation's id while the run holds it, absent before and afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) slot: Option<Uuid>,
+    /// When it expires; there only while it waits for its client. A release that knows no such runs may leave it at one
+    /// that it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<DateTime>,
     /// The conversation's id once the run has left the slot by its end, for the change stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) freed: Option<Uuid>,
@@ -56,6 +61,7 @@ impl RunDocument {
             ended_at: None,
             alias: None,
             slot: Some(open.conversation.stored()),
+            expires_at: None,
             freed: None,
         }
     }
@@ -97,6 +103,9 @@ pub(crate) struct LegDocument {
     pub(crate) settings: StoredText,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) echo: Option<StoredText>,
+    /// The client's answers that it continues from; absent in a run's first leg.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answers: Option<StoredText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) raw_opening: Option<StoredText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -222,15 +231,51 @@ impl LegDocument {
             stop: None,
             writes: 0,
             settings: StoredText::of("leg's settings", &open.settings)?,
-            echo: open
-                .echo
-                .as_ref()
-                .map(|echo| StoredText::of("leg's echo", echo))
-                .transpose()?,
+            echo: open.echo.as_ref().map(echo).transpose()?,
+            answers: None,
             raw_opening: None,
             raw_closing: None,
             opening: OpeningDocument::default(),
         })
+    }
+
+    /// The leg that continues a run. Index, answer, place, epoch and owner come later, in the transaction.
+    pub(crate) fn next(resume: &ResumeRun) -> Result<Self, Failure> {
+        Ok(Self {
+            id: resume.leg.stored(),
+            run: resume.run.stored(),
+            idx: 0,
+            conversation: resume.conversation.stored(),
+            answer: Uuid::from_bytes([0; 16]),
+            answer_seq: 0,
+            node: resume.node.stored(),
+            epoch: 0,
+            opened_at: date(resume.at_ms),
+            closed_at: None,
+            open: true,
+            alias: None,
+            owner: String::new(),
+            status: RunStatus::Queued.as_str().to_owned(),
+            error: None,
+            stop: None,
+            writes: 0,
+            settings: StoredText::of("leg's settings", &resume.settings)?,
+            echo: resume.echo.as_ref().map(echo).transpose()?,
+            answers: Some(StoredText::of("leg's answers", &resume.answers)?),
+            raw_opening: None,
+            raw_closing: None,
+            opening: OpeningDocument::default(),
+        })
+    }
+
+    /// Whether reading it is work for the blocking pool.
+    pub(crate) fn is_long(&self) -> bool {
+        let texts = [
+            Some(&self.settings),
+            self.echo.as_ref(),
+            self.answers.as_ref(),
+        ];
+        texts.into_iter().flatten().any(StoredText::is_long)
     }
 
     /// What it says.
@@ -247,7 +292,10 @@ impl LegDocument {
             opened_at_ms: self.opened_at.timestamp_millis(),
             settings: self.settings.read("leg's settings")?,
             echo: self.echo.map(|echo| echo.read("leg's echo")).transpose()?,
-            answers: Vec::new(),
+            answers: match self.answers {
+                Some(answers) => answers.read("leg's answers")?,
+                None => Vec::new(),
+            },
             status: named(
                 "run's status",
                 &self.status,
@@ -274,6 +322,10 @@ pub(crate) struct SealDocument {
 
 impl Stored for SealDocument {
     const COLLECTION: &'static str = "skein_seals";
+}
+
+fn echo(echo: &Value) -> Result<StoredText, Failure> {
+    StoredText::of("leg's echo", echo)
 }
 
 #[expect(

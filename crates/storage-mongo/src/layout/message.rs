@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use chat_core::{
     id::{ConversationId, MessageId},
-    message::{Message, MessageBody, Role},
+    message::{Message, MessageBody, Rating, Role},
     terms,
 };
 use mongodb::bson::{DateTime, Uuid};
@@ -78,6 +78,25 @@ impl MessageDocument {
             created_at_ms: self.created_at.timestamp_millis(),
             body: self.body.read("message")?,
         })
+    }
+}
+
+/// A rating as it is stored.
+pub(crate) const fn stored_rating(rating: Rating) -> i64 {
+    match rating {
+        Rating::Up => 1,
+        Rating::Down => -1,
+    }
+}
+
+/// Reads a stored rating.
+pub(crate) fn read_rating(stored: i64) -> Result<Rating, Failure> {
+    match stored {
+        1 => Ok(Rating::Up),
+        -1 => Ok(Rating::Down),
+        other => Err(Failure::corrupt("rating")(format!(
+            "the number {other} is unknown"
+        ))),
     }
 }
 

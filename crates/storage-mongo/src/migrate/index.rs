@@ -28,6 +28,8 @@ pub(crate) enum Only {
     Has(String),
     /// Those in which this field is `true`.
     IsTrue(String),
+    /// Those in which this field is this text.
+    Is(String, String),
 }
 
 /// How an index that is there stands to one that is wanted.
@@ -92,6 +94,7 @@ impl Only {
         match self {
             Self::Has(field) => doc! {field: {"$exists": true}},
             Self::IsTrue(field) => doc! {field: true},
+            Self::Is(field, text) => doc! {field: text},
         }
     }
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chat_core::{
     ports::{
-        Closed, Conversations as _, RunLog as _, Runs as _, Signal, SignalStream, Signals as _,
+        CloseLeg, Closed, Conversations as _, RunLog as _, Runs as _, Signal, SignalStream,
+        Signals as _,
     },
-    run::StopCause,
+    run::{RunStatus, StopCause},
 };
 use mongodb::{
     bson::{Document, doc},
@@ -70,6 +71,58 @@ async fn every_change_that_should_ring_rings_on_another_node() {
         .unwrap()
         .unwrap();
     hears(&mut heard, Signal::StopAsked(third.leg, StopCause::Dropped)).await;
+}
+
+#[tokio::test]
+async fn a_run_that_waits_rings_when_it_goes_on_and_when_it_ends() {
+    let (here, database) = fresh().await;
+    let (send, first) = sample::paused(&*here).await;
+    let (mut heard, _keeping) = listener(open(&database.0).await).await;
+    let mut waiting = sample::waiting(&send);
+    let resume = sample::resume(&send.caller, waiting, "resumed");
+    let leg = sample::resumed(&*here, &resume).await;
+    hears(&mut heard, Signal::SlotTaken(send.conversation)).await;
+
+    let pause = CloseLeg {
+        leg: resume.leg,
+        epoch: leg.epoch,
+        ..sample::pause(&send, &first)
+    };
+    assert_eq!(here.close_leg(pause).await.unwrap(), Closed::Done);
+    hears(&mut heard, Signal::LegAdvanced(resume.leg)).await;
+    // Twice: after a late answer its end rings again.
+    for _ in 0..2 {
+        waiting.leg = here
+            .newest_leg(send.conversation)
+            .await
+            .unwrap()
+            .unwrap()
+            .id;
+        let end = sample::end(waiting, RunStatus::Expired, "expired");
+        assert_eq!(here.end_paused(end).await.unwrap(), Closed::Done);
+        hears(&mut heard, Signal::SlotFreed(send.conversation)).await;
+        let late = sample::resume(&send.caller, waiting, "late");
+        let leg = sample::resumed(&*here, &late).await;
+        hears(&mut heard, Signal::SlotTaken(send.conversation)).await;
+        let pause = CloseLeg {
+            leg: late.leg,
+            epoch: leg.epoch,
+            ..sample::pause(&send, &first)
+        };
+        assert_eq!(here.close_leg(pause).await.unwrap(), Closed::Done);
+    }
+
+    waiting.leg = here
+        .newest_leg(send.conversation)
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
+    let last = sample::resume(&send.caller, waiting, "again");
+    sample::resumed(&*here, &last).await;
+    let cut = here.cut(send.conversation, send.answer).await.unwrap();
+    assert_eq!(cut.unwrap().messages, 1);
+    hears(&mut heard, Signal::StopAsked(last.leg, StopCause::Dropped)).await;
 }
 
 #[tokio::test]

@@ -15,24 +15,28 @@ use storage_contract::sample;
 use tokio::task::JoinSet;
 
 use super::proxy::{Loss, Proxy};
-use crate::{Config, MongoStore, error::Failure, testing::fresh};
+use crate::{
+    Config, MongoStore,
+    error::Failure,
+    testing::{Dropped, fresh},
+};
 
 /// A handle that reaches a fresh database through a proxy only, and one that reaches it directly.
-async fn spoiled() -> (MongoStore, Arc<MongoStore>, Proxy) {
+pub(super) async fn spoiled() -> (MongoStore, Arc<MongoStore>, Proxy, Dropped) {
     let (direct, database) = fresh().await;
     let proxy = Proxy::to(mongo_fixture::shared().primary_port().await.unwrap()).await;
     let config = Config::new(proxy.uri_for(&database.0));
     let store = MongoStore::connect(config, |line| panic!("{line}"))
         .await
         .unwrap();
-    (store, direct, proxy)
+    (store, direct, proxy, database)
 }
 
 #[tokio::test]
 async fn a_send_whose_commit_is_not_answered_is_done_once() {
     for loss in [Loss::Answer, Loss::Request] {
         for losses in 1..=3 {
-            let (store, direct, proxy) = spoiled().await;
+            let (store, direct, proxy, _database) = spoiled().await;
             let owner = sample::owner();
             let first = sample::send(&owner, sample::conversation_id(), "one");
             sample::opened(&store, &first).await;
@@ -55,7 +59,7 @@ async fn a_send_whose_commit_is_not_answered_is_done_once() {
 
 #[tokio::test]
 async fn an_edit_whose_commit_is_not_answered_does_not_cut_itself_away() {
-    let (store, direct, proxy) = spoiled().await;
+    let (store, direct, proxy, _database) = spoiled().await;
     let owner = sample::owner();
     let first = sample::send(&owner, sample::conversation_id(), "one");
     sample::opened(&store, &first).await;
@@ -77,7 +81,7 @@ async fn an_edit_whose_commit_is_not_answered_does_not_cut_itself_away() {
 #[tokio::test]
 async fn a_close_whose_commit_is_not_answered_is_done() {
     for loss in [Loss::Answer, Loss::Request] {
-        let (store, direct, proxy) = spoiled().await;
+        let (store, direct, proxy, _database) = spoiled().await;
         let open = sample::send(&sample::owner(), sample::conversation_id(), "one");
         let leg = sample::opened(&store, &open).await;
         for _ in 0..3 {
@@ -95,7 +99,7 @@ async fn a_close_whose_commit_is_not_answered_is_done() {
 
 #[tokio::test]
 async fn a_transaction_that_is_cut_off_runs_again() {
-    let (store, direct, proxy) = spoiled().await;
+    let (store, direct, proxy, _database) = spoiled().await;
     let open = sample::send(&sample::owner(), sample::conversation_id(), "one");
     for words in [
         ["find", "skein_conversations"],
@@ -114,7 +118,7 @@ async fn a_transaction_that_is_cut_off_runs_again() {
 
 #[tokio::test]
 async fn an_append_whose_answer_is_lost_is_appended_once() {
-    let (store, direct, proxy) = spoiled().await;
+    let (store, direct, proxy, _database) = spoiled().await;
     let open = sample::send(&sample::owner(), sample::conversation_id(), "one");
     sample::opened(&store, &open).await;
     // The driver itself repeats an insert once, and the server then knows it again.
@@ -139,7 +143,7 @@ async fn an_append_whose_answer_is_lost_is_appended_once() {
 
 #[tokio::test]
 async fn a_claim_whose_answer_is_lost_is_known_to_be_ours() {
-    let (store, direct, proxy) = spoiled().await;
+    let (store, direct, proxy, _database) = spoiled().await;
     let open = sample::send(&sample::owner(), sample::conversation_id(), "one");
     let leg = sample::opened(&store, &open).await;
     assert_eq!(
@@ -229,7 +233,13 @@ async fn is_free(direct: &MongoStore) -> bool {
 }
 
 /// A handle through a proxy with a short deadline, a direct one, and the document in its eyes.
-async fn with_place() -> (MongoStore, Arc<MongoStore>, Proxy, Collection<Document>) {
+async fn with_place() -> (
+    MongoStore,
+    Arc<MongoStore>,
+    Proxy,
+    Collection<Document>,
+    Dropped,
+) {
     let (direct, database) = fresh().await;
     let place = direct.database().collection::<Document>("skein_place");
     place.insert_one(doc! {"_id": 1, "n": 0}).await.unwrap();
@@ -240,13 +250,13 @@ async fn with_place() -> (MongoStore, Arc<MongoStore>, Proxy, Collection<Documen
         .await
         .unwrap();
     let place = store.database().collection("skein_place");
-    (store, direct, proxy, place)
+    (store, direct, proxy, place, database)
 }
 
 #[tokio::test]
 async fn a_transaction_that_is_too_late_locks_nothing() {
     for silent in [&["update", "skein_place", "txnNumber"][..], &[]] {
-        let (store, direct, proxy, place) = with_place().await;
+        let (store, direct, proxy, place, _database) = with_place().await;
         if !silent.is_empty() {
             // To the driver it has not begun yet, so that it would not abort it.
             proxy.spoil(silent, Loss::Silent);
