@@ -305,4 +305,10 @@ impl EventKind {
     pub const fn is_closing(&self) -> bool {
         matches!(self, Self::Paused { .. } | Self::Ended { .. })
     }
+
+    /// Whether it is shown only together with the pause of its run: that, and the requests for consent before it. Who
+    /// answered one earlier would find nothing waiting.
+    pub const fn comes_with_pause(&self) -> bool {
+        matches!(self, Self::Paused { .. } | Self::ApprovalRequested { .. })
+    }
 }

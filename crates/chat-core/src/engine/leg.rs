@@ -60,24 +60,23 @@ pub(super) async fn work(shared: &Shared, live: &Arc<LiveLeg>, model: &dyn Model
         }
     };
     let estimate = task.estimate();
-    let (close, cause) = match (close, live.stop_cause()) {
-        // Waiting needs no node.
-        (close @ Close::Pause(_), Some(StopCause::Shutdown)) => (close, None),
-        // One that was asked to stop does not wait for anyone.
-        (Close::Pause(_), Some(cause)) => (Close::End(ended_by(cause)), Some(cause)),
-        (close, cause) => (close, cause),
-    };
-    match cause {
-        Some(cause) => {
-            task.writer
-                .push_hidden(EventKind::StopRequested { cause }, None);
-        }
-        None => task.await_title().await,
-    }
     // Whoever closed it, it is closed.
     let _by_whom = match close {
-        Close::End(end) => task.writer.close(end, estimate).await,
-        Close::Pause(approvals) => task.writer.pause(approvals, estimate).await,
+        // A stop that came meanwhile stands in the store, which does not let the run wait then.
+        Close::Pause(approvals) => {
+            task.await_title().await;
+            task.writer.pause(approvals, estimate).await
+        }
+        Close::End(end) => {
+            match live.stop_cause() {
+                Some(cause) => {
+                    task.writer
+                        .push_hidden(EventKind::StopRequested { cause }, None);
+                }
+                None => task.await_title().await,
+            }
+            task.writer.close(end, estimate).await
+        }
     };
 }
 
@@ -390,16 +389,8 @@ pub(super) async fn stopped(live: &LiveLeg) -> Halt {
     live.stopped().await;
     match live.stop_cause() {
         Some(StopCause::Dropped) => Halt::Lost,
-        Some(cause) => ended_by(cause).into(),
-        None => End::CANCELLED.into(),
-    }
-}
-
-/// How a leg ends that was asked to stop.
-const fn ended_by(cause: StopCause) -> End {
-    match cause {
-        StopCause::Shutdown => End::failed(RunError::Interrupted),
-        StopCause::Asked | StopCause::Replaced | StopCause::Dropped => End::CANCELLED,
+        Some(StopCause::Shutdown) => End::failed(RunError::Interrupted).into(),
+        Some(StopCause::Asked | StopCause::Replaced) | None => End::CANCELLED.into(),
     }
 }
 

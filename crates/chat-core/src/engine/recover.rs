@@ -128,6 +128,15 @@ pub(super) fn relive(
     let log = shared.new_log(&leg);
     let mut last = 0;
     let mut shown = 0;
+    let mut stored = stored;
+    if stored.last().is_some_and(|event| !event.kind.is_closing())
+        && let Some(asked) = stored
+            .iter()
+            .position(|event| event.kind.comes_with_pause())
+    {
+        // The run was about to wait, and nobody was asked yet.
+        stored.truncate(asked);
+    }
     if stored.is_empty() {
         last = log.push(leg.opened_at_ms, send::opening_event(&leg), None);
         shown = last;

@@ -1,7 +1,11 @@
+mod burst;
+mod changing;
+mod consent;
 mod faults;
 mod nodes;
 mod property;
 mod support;
+mod tools;
 
 use std::{
     sync::{Arc, atomic::Ordering},

@@ -6,7 +6,7 @@ use tokio::{sync::watch, time::sleep};
 
 use super::{Shared, live::LiveLeg, log::Seen};
 use crate::{
-    event::{EventKind, RunEvent},
+    event::RunEvent,
     id::LegId,
     ports::{Signal, SignalStream, Standing, StoreError},
 };
@@ -134,7 +134,10 @@ async fn stored(
     loop {
         let mut events = read().await?;
         // Most readers are here because there is more: then one call is enough.
-        let hidden = events.iter().position(|event| waits_for_close(&event.kind));
+        let hidden = events.iter().position(|event| {
+            let kind = &event.kind;
+            kind.is_closing() || kind.comes_with_pause()
+        });
         if !events.is_empty() && hidden.is_none() {
             return Ok(Stored::Events(events));
         }
@@ -162,12 +165,6 @@ async fn stored(
         }
         ring_or_time(signals, |signal| signal == Signal::LegAdvanced(leg)).await;
     }
-}
-
-/// Whether an event is shown with the close of its leg only. A call that is to be consented to is told of when the run
-/// waits for that, for whoever answers earlier would find nothing waiting.
-const fn waits_for_close(kind: &EventKind) -> bool {
-    kind.is_closing() || matches!(kind, EventKind::ApprovalRequested { .. })
 }
 
 /// Returns once a leg that another node works on is closed, or gone.

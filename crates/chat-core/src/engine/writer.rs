@@ -304,14 +304,14 @@ impl<'a> Writer<'a> {
         matches!(standing.as_deref(), Ok([Standing::Stopping]))
     }
 
-    /// Takes the pause back, which was not shown, and puts the end of a stopped run in its place. Gives its number.
+    /// Takes the pause back, which was not shown, with what was asked for it: calls of a run that was stopped do not wait.
+    /// Puts the end of a stopped run in its place and gives its number.
     fn cancel_instead(&mut self) -> u32 {
         let shown = self.live.log.seen().n;
         let mut events = self.live.log.read_all();
-        events.retain(|event| !event.kind.is_closing());
-        self.fold = folded(self.live, &events);
-        events.retain(|event| event.n > shown);
+        events.retain(|event| event.n > shown && !event.kind.comes_with_pause());
         self.live.log.replace_hidden(events);
+        self.fold = folded(self.live, &self.live.log.read_all());
         let cause = self.live.stop_cause().unwrap_or(StopCause::Asked);
         self.push_hidden(EventKind::StopRequested { cause }, None);
         self.push_hidden(

@@ -23,11 +23,12 @@ use crate::{
     conversation::Conversation,
     engine::{Engine, Lane, Ports, Settings},
     event::RunEvent,
-    id::{ConversationId, LegId, NodeId},
+    id::{ConversationId, LegId, MessageId, NodeId},
     ports::{
-        Beat, Checkpoint, CloseLeg, Closed, Conversations, Deleted, EndPaused, HistoryPage,
-        HistoryQuery, LocalSignals, LogBatch, NoAttachments, Nodes, OpenLeg, Opened, PausedRun,
-        RunLog, Runs, Standing, StopAsked, StoreError,
+        Beat, Checkpoint, CloseLeg, Closed, ConversationChange, Conversations, Cut, Deleted,
+        EndPaused, HistoryPage, HistoryQuery, LocalSignals, LogBatch, NoAttachments, Nodes,
+        OpenLeg, Opened, PausedRun, ResumeRun, Resumed, RunLog, Runs, Standing, StopAsked,
+        StoreError,
     },
     run::{Leg, Outcome, RunError},
     testing::{Line, MemoryStore},
@@ -156,6 +157,19 @@ impl Conversations for Hooks {
             return Err(away());
         }
         Ok(opened)
+    }
+    async fn resume_run(&self, resume: ResumeRun) -> Result<Resumed, StoreError> {
+        self.store.resume_run(resume).await
+    }
+    async fn cut(&self, id: ConversationId, from: MessageId) -> Result<Option<Cut>, StoreError> {
+        self.store.cut(id, from).await
+    }
+    async fn change_conversation(
+        &self,
+        id: ConversationId,
+        change: ConversationChange,
+    ) -> Result<Option<Conversation>, StoreError> {
+        self.store.change_conversation(id, change).await
     }
     async fn find_conversation(
         &self,

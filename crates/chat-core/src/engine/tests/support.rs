@@ -111,6 +111,11 @@ impl House {
         )
     }
 
+    /// Everything in its store, for a node of its own.
+    pub(super) fn ports(&self) -> Ports {
+        ports(&self.store, &self.ids)
+    }
+
     pub(super) fn message(&self, id: u128, text: &str) -> Send {
         message(&self.owner, self.conversation, id, text)
     }
@@ -176,7 +181,7 @@ pub(super) fn engine_with(
 }
 
 /// Everything in one memory store.
-fn ports(store: &MemoryStore, ids: &Arc<CountingIds>) -> Ports {
+pub(super) fn ports(store: &MemoryStore, ids: &Arc<CountingIds>) -> Ports {
     Ports {
         conversations: Arc::new(store.clone()),
         messages: Arc::new(store.clone()),
@@ -192,7 +197,7 @@ fn ports(store: &MemoryStore, ids: &Arc<CountingIds>) -> Ports {
 }
 
 /// An engine on the runtime that this is called on.
-fn start(ports: Ports, model: Arc<dyn Model>, settings: Settings) -> Engine {
+pub(super) fn start(ports: Ports, model: Arc<dyn Model>, settings: Settings) -> Engine {
     let handle = Handle::current();
     let lane = Lane {
         handle: handle.clone(),
