@@ -5,6 +5,7 @@
 
 mod files;
 mod settings;
+mod sign_in;
 mod source;
 mod tools;
 
@@ -26,6 +27,7 @@ use token_budget::{ModelLimits, ModelTable};
 
 pub use files::Files;
 pub use settings::{SETTINGS, Setting, markdown};
+pub use sign_in::SignIn;
 pub use source::Source;
 pub use tools::ToolsConfig;
 
@@ -40,6 +42,8 @@ pub struct Config {
     pub origins: Origins,
     /// How tokens are made.
     pub tokens: Tokens,
+    /// How people sign in.
+    pub sign_in: SignIn,
     /// Whether strangers are kept out everywhere.
     pub auth_required: bool,
     /// The model's server; `None` starts the demo model.
@@ -158,6 +162,7 @@ impl Config {
             storage: reader.storage(),
             origins: reader.origins(),
             tokens: reader.tokens(auth_required),
+            sign_in: reader.sign_in(bind),
             auth_required,
             upstream,
             models: reader.models(model.as_deref()),

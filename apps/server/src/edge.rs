@@ -75,6 +75,9 @@ fn fault_of(error: Option<&Error>, id: &str) -> Option<HttpResponse> {
     }
     let mut answer = HttpResponse::build(status);
     answer.content_type("application/json");
+    if let Some(seconds) = fault.retry_after_s() {
+        answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
     if status == StatusCode::PAYLOAD_TOO_LARGE {
         // The rest of the body may never come; the connection does not wait for it.
         answer.force_close();

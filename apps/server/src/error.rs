@@ -22,6 +22,8 @@ enum Shape {
     AiSdk { error: ApiError, also: Also },
     /// A body that is too large, in bytes.
     TooLarge(usize),
+    /// Something that was tried too often, with the seconds after which it may be tried again.
+    TooOften { error: ApiError, after_s: u64 },
 }
 
 /// What the body says besides.
@@ -51,6 +53,27 @@ impl Fault {
         Self {
             shape: Shape::TooLarge(limit),
             cause: None,
+        }
+    }
+
+    /// Something about this surface that was tried too often; the next try is taken after this time.
+    pub fn too_often(surface: Surface, after: std::time::Duration) -> Self {
+        // In whole seconds: who waits for fewer comes too early.
+        let after_s = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        Self {
+            shape: Shape::TooOften {
+                error: ApiError::new(ErrorKind::RateLimit, surface),
+                after_s: after_s.max(1),
+            },
+            cause: None,
+        }
+    }
+
+    /// After how many seconds the same request may succeed, where that is known.
+    pub const fn retry_after_s(&self) -> Option<u64> {
+        match &self.shape {
+            Shape::TooOften { after_s, .. } => Some(*after_s),
+            Shape::AiSdk { .. } | Shape::TooLarge(_) => None,
         }
     }
 
@@ -132,6 +155,7 @@ impl Fault {
                 }
                 .to_json()
             }
+            Shape::TooOften { error, .. } => error.body(Some(request_id)).to_json(),
             Shape::TooLarge(limit) => PathErrorBody::too_large(*limit, request_id).to_json(),
         }
     }
@@ -158,7 +182,7 @@ impl From<InvalidRequest> for Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.shape {
-            Shape::AiSdk { error, .. } => error.fmt(f),
+            Shape::AiSdk { error, .. } | Shape::TooOften { error, .. } => error.fmt(f),
             Shape::TooLarge(limit) => write!(f, "a body of more than {limit} bytes"),
         }
     }
@@ -167,7 +191,7 @@ impl fmt::Display for Fault {
 impl ResponseError for Fault {
     fn status_code(&self) -> StatusCode {
         match &self.shape {
-            Shape::AiSdk { error, .. } => {
+            Shape::AiSdk { error, .. } | Shape::TooOften { error, .. } => {
                 StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
             Shape::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,

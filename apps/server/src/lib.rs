@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod attachments;
 pub mod caller;
 pub mod cli;
+pub mod client_address;
 pub mod commands;
 pub mod config;
 pub mod console;

@@ -24,12 +24,16 @@ use crate::{console, edge::RequestId, error::Fault};
 /// The largest JSON body of the AI SDK chat's routes (`docs/wire/ai-sdk.md` W20).
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
 
+/// The largest JSON body of the other routes, which take a few short keys.
+pub const MAX_SMALL_BODY: usize = 1024 * 1024;
+
 /// A body that takes longer than this to arrive is given up.
 const BODY_WAIT: Duration = Duration::from_secs(30);
 
 /// All routes.
 pub fn configure(config: &mut web::ServiceConfig) {
     config
+        .configure(signing_in)
         .service(Path::new("/").get(info::root).into_resource())
         .service(Path::new("/health").get(info::health).into_resource())
         .service(Path::new("/ready").get(info::ready).into_resource())
@@ -52,11 +56,6 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .service(
             Path::new("/api/console/info")
                 .get(info::console)
-                .into_resource(),
-        )
-        .service(
-            Path::new("/api/auth/guest")
-                .post(auth::guest)
                 .into_resource(),
         )
         .service(
@@ -106,6 +105,41 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .default_service(web::to(|request: HttpRequest| async move {
             not_found(&request)
         }));
+}
+
+fn signing_in(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            Path::new("/api/auth/guest")
+                .post(auth::guest)
+                .into_resource(),
+        )
+        .service(
+            Path::new("/api/auth/register")
+                .post(auth::register)
+                .into_resource(),
+        )
+        .service(
+            Path::new("/api/auth/login")
+                .post(auth::login)
+                .into_resource(),
+        )
+        .service(
+            Path::new("/api/auth/refresh")
+                .post(auth::refresh)
+                .into_resource(),
+        )
+        .service(
+            Path::new("/api/auth/logout")
+                .post(auth::logout)
+                .into_resource(),
+        )
+        .service(Path::new("/api/auth/me").get(auth::me).into_resource())
+        .service(
+            Path::new("/api/auth/session")
+                .get(auth::session)
+                .into_resource(),
+        );
 }
 
 /// A path and its methods.

@@ -21,9 +21,9 @@ use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    accounts::Accounts,
+    accounts::{AccountParts, Accounts, Issuer, Limits},
     attachments::{InlinedUploads, Uploads},
-    config::{Config, Tokens},
+    config::{Config, SignIn, Tokens},
     documents::Library,
     edge,
     lanes::Lanes,
@@ -128,13 +128,10 @@ impl Application {
                 "closed answers that the last run left unfinished"
             );
         }
-        let keys = token_keys(config.tokens, stores.secrets.as_ref()).await?;
-        let accounts = Accounts::new(
-            Arc::clone(&stores.users),
-            keys,
-            Arc::clone(&clock),
-            Arc::new(RandomIds),
-        );
+        let proxies = config.sign_in.proxies.clone();
+        let accounts = accounts(config.sign_in, config.tokens, &stores, &clock).await?;
+        let (kept, until) = (Arc::clone(&accounts), stop_keeping.clone());
+        keeping.spawn(async move { kept.keep(until).await });
         let (listener, door) = listen(config.bind)?;
         let address = listener.local_addr().context("the server has no address")?;
         let uploads = Uploads::new(
@@ -149,6 +146,7 @@ impl Application {
         let state = web::Data::new(State {
             engine: engine.clone(),
             accounts,
+            proxies,
             models,
             clock,
             origins: config.origins,
@@ -305,6 +303,30 @@ fn upstream(
         MockLlm::start(mock_llm::Config::demo()).context("the demo model cannot be started")?;
     let upstream = UpstreamConfig::new(Endpoint::base(&demo.base_url())?, None);
     Ok((Some(demo), upstream))
+}
+
+/// Who may call, of this store.
+async fn accounts(
+    sign_in: SignIn,
+    tokens: Tokens,
+    stores: &Stores,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<Accounts>> {
+    let issuer = sign_in
+        .issuer
+        .map(|issuer| Issuer::new(issuer, Arc::clone(clock)))
+        .transpose()
+        .context("SKEIN_JWKS_URL: no client for it can be made")?;
+    Ok(Arc::new(Accounts::new(AccountParts {
+        users: Arc::clone(&stores.users),
+        sessions: Arc::clone(&stores.sessions),
+        keys: token_keys(tokens, stores.secrets.as_ref()).await?,
+        issuer: issuer.map(Arc::new),
+        refresh_life: sign_in.refresh_life,
+        limits: Limits::new(sign_in.tries),
+        clock: Arc::clone(clock),
+        ids: Arc::new(RandomIds),
+    })))
 }
 
 async fn token_keys(tokens: Tokens, store: &dyn Secrets) -> anyhow::Result<TokenKeys> {

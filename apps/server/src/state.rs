@@ -6,7 +6,8 @@ use std::sync::{
 };
 
 use crate::{
-    accounts::Accounts, attachments::Uploads, config::Origins, documents::Library, models::Models,
+    accounts::Accounts, attachments::Uploads, client_address::Proxies, config::Origins,
+    documents::Library, models::Models,
 };
 use chat_core::{engine::Engine, ports::Clock};
 use dialects::ai_sdk::AiSdkChunks;
@@ -15,8 +16,10 @@ use dialects::ai_sdk::AiSdkChunks;
 pub struct State {
     /// The engine.
     pub engine: Engine,
-    /// Who is calling, and new guests.
-    pub accounts: Accounts,
+    /// Who is calling, who signs in.
+    pub accounts: Arc<Accounts>,
+    /// The proxies that say where requests come from.
+    pub proxies: Proxies,
     /// The models that can answer.
     pub models: Arc<Models>,
     /// The clock.

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use chat_core::ports::{
     Conversations, LocalSignals, Messages, Nodes, Notes, RunLog, Runs, Signals,
 };
-use records::{Archive, Documents, Files, Secrets, ThreadViews, Users};
+use records::{Archive, Documents, Files, Secrets, Sessions, ThreadViews, Users};
 use storage_mongo::{Action, MongoStore, Step};
 use storage_sqlite::SqliteStore;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,8 @@ pub struct Stores {
     pub notes: Arc<dyn Notes>,
     /// People and guests.
     pub users: Arc<dyn Users>,
+    /// Who is signed in.
+    pub sessions: Arc<dyn Sessions>,
     /// Secrets that we make.
     pub secrets: Arc<dyn Secrets>,
     /// Whole records, for import and export.
@@ -136,7 +138,7 @@ impl Stores {
     fn of<S>(store: S, signals: Arc<dyn Signals>, place: String) -> Self
     where
         S: Conversations + Messages + Runs + RunLog + Nodes + Notes,
-        S: Users + Secrets + Archive + Documents + ThreadViews + Files + 'static,
+        S: Users + Sessions + Secrets + Archive + Documents + ThreadViews + Files + 'static,
     {
         let store = Arc::new(store);
         Self {
@@ -148,6 +150,7 @@ impl Stores {
             nodes: Arc::clone(&store) as Arc<_>,
             notes: Arc::clone(&store) as Arc<_>,
             users: Arc::clone(&store) as Arc<_>,
+            sessions: Arc::clone(&store) as Arc<_>,
             secrets: Arc::clone(&store) as Arc<_>,
             archive: Arc::clone(&store) as Arc<_>,
             documents: Arc::clone(&store) as Arc<_>,

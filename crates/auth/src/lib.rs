@@ -18,9 +18,7 @@ pub use bearer::bearer;
 pub use error::TokenError;
 pub use guest::guest_email;
 pub use jwks::{Expected, ForeignTokenError, Identity, KeySet, UnfitKeySet};
-pub use password::{
-    UnfitPassword, Verdict, Work, check_new_password, check_password, hash_password,
-};
+pub use password::{MAX_PASSWORD_BYTES, Verdict, Work, check_password, hash_password};
 pub use refresh::RefreshToken;
 pub use secret::{Secret, WeakSecret, check_secret_strength};
 pub use token::{Algorithm, Caller, CallerKind, Issued, NoSecret, TokenKeys, Verified};

@@ -10,9 +10,6 @@ use argon2::{
 };
 use bcrypt::HashParts;
 
-/// The shortest password that may be set, in characters (Unicode scalar values).
-pub const MIN_PASSWORD_CHARS: usize = 6;
-
 /// The longest password, in bytes of UTF-8. A longer one is none of ours and matches nothing.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 
@@ -27,17 +24,6 @@ const MOST_ARGON2_LANES: u32 = 16;
 
 /// The cost of the template's bcrypt hashes.
 const USUAL_BCRYPT_COST: u32 = 10;
-
-/// Why a password cannot be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum UnfitPassword {
-    /// It is too short.
-    #[error("the password is too short: at least {MIN_PASSWORD_CHARS} characters are accepted")]
-    TooShort,
-    /// It is too long.
-    #[error("the password is too long: at most {MAX_PASSWORD_BYTES} bytes are accepted")]
-    TooLong,
-}
 
 /// What came of a password that was presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,21 +49,10 @@ pub struct Work {
     pub bcrypt: u32,
 }
 
-/// Says whether a password may be set.
-pub fn check_new_password(password: &str) -> Result<(), UnfitPassword> {
-    if password.len() > MAX_PASSWORD_BYTES {
-        return Err(UnfitPassword::TooLong);
-    }
-    if password.chars().count() < MIN_PASSWORD_CHARS {
-        return Err(UnfitPassword::TooShort);
-    }
-    Ok(())
-}
-
 /// The hash of a new password, as a PHC string: Argon2id with 19 MiB, two passes and one lane, the least that OWASP's
 /// password storage cheat sheet recommends.
 ///
-/// `salt` is random and used once. Takes some ten milliseconds of a core. `None` when the machine has no memory for it.
+/// What may be set as a password is for the caller to say, up to [`MAX_PASSWORD_BYTES`]. `salt` is random and used once. Takes some ten milliseconds of a core. `None` when the machine has no memory for it.
 pub fn hash_password(password: &str, salt: [u8; SALT_BYTES]) -> Option<String> {
     let hash = todays().hash_password_with_salt(password.as_bytes(), &salt);
     hash.ok().map(|hash| hash.to_string())

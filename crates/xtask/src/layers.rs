@@ -127,7 +127,8 @@ const IMPURE: &[&str] = &[
 const HOMES: &[(&str, &str, &[&str])] = &[
     ("actix-web", "server", &[]),
     ("mongodb", "storage-mongo", &["mongo-fixture"]),
-    ("reqwest", "llm-client", &["toolbox", "xtask"]),
+    // The server fetches the public keys of another issuer of tokens.
+    ("reqwest", "llm-client", &["server", "toolbox", "xtask"]),
     ("rusqlite", "storage-sqlite", &[]),
 ];
 /// Those of them that may also drive the tests of any crate.

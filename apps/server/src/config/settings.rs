@@ -138,6 +138,41 @@ pub const SETTINGS: &[Setting] = &[
         "The same as a time such as `30d`, `12h`, `45m` or a number of seconds.",
     ),
     setting(
+        &["SKEIN_REFRESH_TOKEN_DAYS"],
+        "90",
+        "How long a refresh token lives, in days; a session lives as long, or as long as its access token if that is longer.",
+    ),
+    setting(
+        &["SKEIN_JWKS_URL"],
+        "none",
+        "The public keys of another issuer of tokens, as a JSON Web Key Set: its users are users here. An `https` address, or one of this machine. Needs `SKEIN_JWKS_ISSUER` and `SKEIN_JWKS_AUDIENCE`.",
+    ),
+    setting(
+        &["SKEIN_JWKS_ISSUER"],
+        "none",
+        "The issuer's name, as the claim `iss` of its tokens has it. Together with the claim `sub` it says who a user is.",
+    ),
+    setting(
+        &["SKEIN_JWKS_AUDIENCE"],
+        "none",
+        "The name of this service with the issuer, as the claim `aud` has it.",
+    ),
+    setting(
+        &["SKEIN_LOGINS_PER_MINUTE"],
+        "10; `off` while `SKEIN_BIND` is this machine alone and `SKEIN_TRUSTED_PROXIES` is not set",
+        "How many logins a minute are taken from one address and for one account, and how many registrations from one address: a number, or `off`. Counted by each process on its own.",
+    ),
+    setting(
+        &["SKEIN_GUESTS_PER_MINUTE"],
+        "30; `off` as above",
+        "How many guests a minute are let in from one address, and how many tokens refreshed.",
+    ),
+    setting(
+        &["SKEIN_TRUSTED_PROXIES"],
+        "none",
+        "Addresses and networks, divided by commas, whose `X-Forwarded-For` or `Forwarded` tells where a request comes from. Set it behind a proxy, or all callers count as one.",
+    ),
+    setting(
         &["SKEIN_AI_SDK_CHUNKS"],
         "`all`",
         "Which AI SDK clients there are: `all`, or `v6` or `v7` and newer, which take more kinds of chunks.",

@@ -382,15 +382,22 @@ fn credentials(ann: &Person) -> Vec<(&'static str, Option<Vec<u8>>)> {
         ("garbage of 60 KB", bearer("x".repeat(60_000))),
         (
             "an expired token",
-            bearer(ours.issue(&caller(&ann.id), BEGAN_MS - 2 * 3_600_000).token),
+            bearer(
+                ours.issue(&caller(&ann.id), None, BEGAN_MS - 2 * 3_600_000)
+                    .token,
+            ),
         ),
         (
             "a forged token",
-            bearer(forged.issue(&caller(&ann.id), BEGAN_MS).token),
+            bearer(forged.issue(&caller(&ann.id), None, BEGAN_MS).token),
         ),
         (
             "another algorithm",
-            bearer(other_algorithm.issue(&caller(&ann.id), BEGAN_MS).token),
+            bearer(
+                other_algorithm
+                    .issue(&caller(&ann.id), None, BEGAN_MS)
+                    .token,
+            ),
         ),
         ("a changed signature", bearer(flipped)),
         (
@@ -408,7 +415,7 @@ fn credentials(ann: &Person) -> Vec<(&'static str, Option<Vec<u8>>)> {
         ("alg NONE", bearer(format!("{none_in_capitals}.{claims}."))),
         (
             "a user who is not there",
-            bearer(ours.issue(&caller(&new_id()), BEGAN_MS).token),
+            bearer(ours.issue(&caller(&new_id()), None, BEGAN_MS).token),
         ),
     ]
 }
@@ -424,7 +431,7 @@ async fn a_token_made_with_the_servers_secret_is_let_in() {
         kind: CallerKind::Guest,
         email: None,
     };
-    let token = keys.issue(&caller, BEGAN_MS).token;
+    let token = keys.issue(&caller, None, BEGAN_MS).token;
     for (route, ask) in guarded(&house) {
         let answer = house.ask(ask.token(&token)).await;
         assert!(

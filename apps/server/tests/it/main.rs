@@ -9,6 +9,7 @@
     reason = "a test tells by a panic that it failed; the exemption for tests does not see the helpers of a test binary"
 )]
 
+mod accounts;
 mod chat;
 mod commands;
 mod crash;
