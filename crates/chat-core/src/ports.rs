@@ -56,8 +56,3 @@ pub enum StoreError {
     #[error("the store failed")]
     Fatal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
-
-/// What a method says that its store does not have yet.
-fn not_yet() -> StoreError {
-    StoreError::Fatal("this store does not implement that yet".into())
-}

@@ -16,23 +16,14 @@ pub trait Documents: Send + Sync {
     ///
     /// Its time is `at_ms`, or one millisecond after the newest version's where that is not earlier. A document of another owner
     /// is [`AddVersion::Foreign`] and stays as it is. When callers race, each adds a version of its own time.
-    async fn add_version(&self, version: NewVersion) -> Result<AddVersion, StoreError> {
-        let _unused = version;
-        Err(crate::not_yet())
-    }
+    async fn add_version(&self, version: NewVersion) -> Result<AddVersion, StoreError>;
 
     /// Puts title, kind and content in place of the newest version's, at that version's time, which its suggestions keep; the
     /// same as [`Documents::add_version`] when there is no version.
-    async fn amend_version(&self, version: NewVersion) -> Result<AddVersion, StoreError> {
-        let _unused = version;
-        Err(crate::not_yet())
-    }
+    async fn amend_version(&self, version: NewVersion) -> Result<AddVersion, StoreError>;
 
     /// The newest version of a document, or `None` when there is no such document.
-    async fn newest_version(&self, id: DocumentId) -> Result<Option<DocumentVersion>, StoreError> {
-        let _unused = id;
-        Err(crate::not_yet())
-    }
+    async fn newest_version(&self, id: DocumentId) -> Result<Option<DocumentVersion>, StoreError>;
 
     /// Deletes this owner's versions that are newer than this time, with the suggestions to them, and gives them oldest first.
     ///
@@ -42,10 +33,7 @@ pub trait Documents: Send + Sync {
         id: DocumentId,
         owner: &Owner,
         after_ms: i64,
-    ) -> Result<Vec<DocumentVersion>, StoreError> {
-        let _unused = (id, owner, after_ms);
-        Err(crate::not_yet())
-    }
+    ) -> Result<Vec<DocumentVersion>, StoreError>;
 
     /// All versions of a document, oldest first; none when there is no such document.
     async fn list_versions(&self, id: DocumentId) -> Result<Vec<DocumentVersion>, StoreError>;

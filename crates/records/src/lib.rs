@@ -28,8 +28,3 @@ pub use users::{
     NewUser, PasswordHash, Promotion, User, UserKind, UserRefusal, Users, email_key,
     exact_email_key, identity_key,
 };
-
-/// What a method says that its store does not have yet.
-fn not_yet() -> StoreError {
-    StoreError::Fatal("this store does not implement that yet".into())
-}

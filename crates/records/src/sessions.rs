@@ -11,16 +11,10 @@ use crate::StoreError;
 #[async_trait]
 pub trait Sessions: Send + Sync {
     /// Stores a session.
-    async fn insert_session(&self, session: NewSession) -> Result<(), StoreError> {
-        let _unused = session;
-        Err(crate::not_yet())
-    }
+    async fn insert_session(&self, session: NewSession) -> Result<(), StoreError>;
 
     /// Whose session it is, or `None` when there is none of this id, or it ended or expired before `at_ms`.
-    async fn find_session(&self, id: SessionId, at_ms: i64) -> Result<Option<UserId>, StoreError> {
-        let _unused = (id, at_ms);
-        Err(crate::not_yet())
-    }
+    async fn find_session(&self, id: SessionId, at_ms: i64) -> Result<Option<UserId>, StoreError>;
 
     /// Replaces a session's refresh token by the next one, if `presented` is the hash of the current one.
     ///
@@ -33,28 +27,16 @@ pub trait Sessions: Send + Sync {
         next: [u8; 32],
         at_ms: i64,
         expires_at_ms: i64,
-    ) -> Result<Rotation, StoreError> {
-        let _unused = (id, presented, next, at_ms, expires_at_ms);
-        Err(crate::not_yet())
-    }
+    ) -> Result<Rotation, StoreError>;
 
     /// Ends a session and says whether there was one.
-    async fn end_session(&self, id: SessionId) -> Result<bool, StoreError> {
-        let _unused = id;
-        Err(crate::not_yet())
-    }
+    async fn end_session(&self, id: SessionId) -> Result<bool, StoreError>;
 
     /// Ends all sessions of a user and says how many there were.
-    async fn end_sessions_of(&self, user: UserId) -> Result<u64, StoreError> {
-        let _unused = user;
-        Err(crate::not_yet())
-    }
+    async fn end_sessions_of(&self, user: UserId) -> Result<u64, StoreError>;
 
     /// Deletes what is kept of sessions that expired before this time, and says of how many.
-    async fn sweep_sessions(&self, at_ms: i64) -> Result<u64, StoreError> {
-        let _unused = at_ms;
-        Err(crate::not_yet())
-    }
+    async fn sweep_sessions(&self, at_ms: i64) -> Result<u64, StoreError>;
 }
 
 /// A session's id: random. Access tokens carry it.

@@ -30,10 +30,7 @@ pub trait Users: Send + Sync {
         id: UserId,
         was: &PasswordHash,
         next: PasswordHash,
-    ) -> Result<bool, StoreError> {
-        let _unused = (id, was, next);
-        Err(crate::not_yet())
-    }
+    ) -> Result<bool, StoreError>;
 
     /// Makes a guest a regular user with an address and a password, and gives the user; or says what stands in the way, and
     /// then nothing was changed. The id stays, and with it all that the guest owns.
@@ -43,10 +40,7 @@ pub trait Users: Send + Sync {
     async fn promote_guest(
         &self,
         promotion: Promotion,
-    ) -> Result<Result<User, UserRefusal>, StoreError> {
-        let _unused = promotion;
-        Err(crate::not_yet())
-    }
+    ) -> Result<Result<User, UserRefusal>, StoreError>;
 }
 
 /// A hash of a password, in the text form that its algorithm writes: `$2b$…` of bcrypt, `$argon2id$…`.

@@ -52,10 +52,7 @@ pub trait Conversations: Send + Sync {
     /// so that its answer stays one message at one place. Its newest leg must be `after`, and closed. Anything else, a run or a conversation that is gone among it, is
     /// [`Resumed::Lost`] and changes nothing. A repeated idempotency key is looked at first. When callers race, exactly
     /// one opens the leg.
-    async fn resume_run(&self, resume: ResumeRun) -> Result<Resumed, StoreError> {
-        let _unused = resume;
-        Err(super::not_yet())
-    }
+    async fn resume_run(&self, resume: ResumeRun) -> Result<Resumed, StoreError>;
 
     /// Deletes a conversation's messages from this one on, of whatever role, and says what it deleted.
     ///
@@ -66,20 +63,14 @@ pub trait Conversations: Send + Sync {
         &self,
         conversation: ConversationId,
         from: MessageId,
-    ) -> Result<Option<Cut>, StoreError> {
-        let _unused = (conversation, from);
-        Err(super::not_yet())
-    }
+    ) -> Result<Option<Cut>, StoreError>;
 
     /// Changes what is given, and gives the conversation as it is now; `None` when it is not there.
     async fn change_conversation(
         &self,
         id: ConversationId,
         change: ConversationChange,
-    ) -> Result<Option<Conversation>, StoreError> {
-        let _unused = (id, change);
-        Err(super::not_yet())
-    }
+    ) -> Result<Option<Conversation>, StoreError>;
 
     /// The conversation with this id, or `None`.
     async fn find_conversation(

@@ -32,19 +32,13 @@ pub trait Messages: Send + Sync {
         conversation: ConversationId,
         message: MessageId,
         rating: Rating,
-    ) -> Result<bool, StoreError> {
-        let _unused = (conversation, message, rating);
-        Err(super::not_yet())
-    }
+    ) -> Result<bool, StoreError>;
 
     /// The messages of a conversation that are rated, in order, with their ratings.
     async fn list_ratings(
         &self,
         conversation: ConversationId,
-    ) -> Result<Vec<(MessageId, Rating)>, StoreError> {
-        let _unused = conversation;
-        Err(super::not_yet())
-    }
+    ) -> Result<Vec<(MessageId, Rating)>, StoreError>;
 }
 
 /// Which messages of a conversation to read.

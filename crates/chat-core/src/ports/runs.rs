@@ -43,25 +43,16 @@ pub trait Runs: Send + Sync {
     ///
     /// [`Closed::Lost`], and no change, when the run is not `requires_action` or its newest leg is another one: someone
     /// resumed, ended or deleted it first.
-    async fn end_paused(&self, end: EndPaused) -> Result<Closed, StoreError> {
-        let _unused = end;
-        Err(super::not_yet())
-    }
+    async fn end_paused(&self, end: EndPaused) -> Result<Closed, StoreError>;
 
     /// Runs that wait for a client and expire at or before this time, those that expire first first, at most `limit`.
-    async fn list_expired(&self, at_ms: i64, limit: u32) -> Result<Vec<PausedRun>, StoreError> {
-        let _unused = (at_ms, limit);
-        Err(super::not_yet())
-    }
+    async fn list_expired(&self, at_ms: i64, limit: u32) -> Result<Vec<PausedRun>, StoreError>;
 
     /// The conversation's run that waits for a client, or `None`.
     async fn find_paused(
         &self,
         conversation: ConversationId,
-    ) -> Result<Option<PausedRun>, StoreError> {
-        let _unused = conversation;
-        Err(super::not_yet())
-    }
+    ) -> Result<Option<PausedRun>, StoreError>;
 
     /// Open legs whose node is none of `alive`, oldest first: what a dead node left behind, and what was released.
     async fn list_orphans(&self, alive: &[NodeId]) -> Result<Vec<Leg>, StoreError>;

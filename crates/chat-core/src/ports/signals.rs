@@ -10,9 +10,9 @@ use crate::{
 /// Rings between nodes. A signal is a hint to look at the store, never the truth itself.
 ///
 /// Where nodes share a store, its changes ring by themselves on every node: an append of events and a close as
-/// [`Signal::LegAdvanced`], a stop that was asked, a replaced and a deleted leg as [`Signal::StopAsked`], an opened run
-/// as [`Signal::SlotTaken`], its end as [`Signal::SlotFreed`], a released leg as [`Signal::LegReleased`]. The same thing may
-/// ring twice.
+/// [`Signal::LegAdvanced`], a stop that was asked, a replaced and a deleted leg as [`Signal::StopAsked`], an opened
+/// and a resumed run as [`Signal::SlotTaken`], its end as [`Signal::SlotFreed`], a released leg as
+/// [`Signal::LegReleased`]. The same thing may ring twice.
 pub trait Signals: Debug + Send + Sync {
     /// Rings on this node at once, for what changed here. Never blocks, never fails: what was missed is found in the
     /// store.
