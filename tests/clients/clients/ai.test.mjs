@@ -1,5 +1,4 @@
-// The npm package `ai` against the real server, through its own transport. AI_VERSIONS names the installed aliases to
-// run; the newest patch of each major is the default, `cargo xtask conformance` runs all.
+// The npm package `ai` against the real server, through its own transport.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -7,11 +6,9 @@ import { after, before, describe, test } from "node:test";
 import { openChat, textOf, tokens } from "../support/chat.mjs";
 import { startProxy } from "../support/proxy.mjs";
 import { guest as newGuest, startMock, startSkein } from "../support/servers.mjs";
+import { RESUMES_IN_PLACE, VERSIONS } from "../support/versions.mjs";
 import { checkStream, chunks, frames } from "../support/wire.mjs";
 
-const VERSIONS = (process.env.AI_VERSIONS || "ai5 ai6 ai7").split(" ");
-/** Only these take up a stream again when the half message is on the page already; older ones double its text. */
-const RESUMES_IN_PLACE = ["ai5", "ai6", "ai7"];
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 let mock;

@@ -3,18 +3,20 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 /**
- * Opens a chat of the package `ai`, shaped like the template's page.
+ * Opens a chat of the package `ai`, shaped like the template's page: what it sends, and when it sends by itself, are the
+ * template's.
  *
  * @param {any} ai the module of one version of the npm package
- * @param {{ url: string, guest: any, id?: string, messages?: any[] }} options `messages` is what the page was
- *   rendered with
+ * @param {{ url: string, guest: any, id?: string, messages?: any[], onData?: (part: any) => void, continues?: any }} options
+ *   `messages` is what the page was rendered with; `continues` is `sendAutomaticallyWhen`
  */
-export function openChat(ai, { url, guest, id = crypto.randomUUID(), messages = [] }) {
+export function openChat(ai, { url, guest, id = crypto.randomUUID(), messages = [], onData, continues = consented }) {
   const bodies = [];
   const data = [];
   const fetchAndRecord = async (input, init) => {
+    const sent = init?.body ? JSON.parse(init.body) : undefined;
     const answer = await fetch(input, init);
-    const record = { method: init?.method ?? "GET", status: answer.status, headers: answer.headers, text: "" };
+    const record = { method: init?.method ?? "GET", sent, status: answer.status, headers: answer.headers, text: "" };
     bodies.push(record);
     if (!answer.body) return answer;
     const decoder = new TextDecoder();
@@ -33,7 +35,7 @@ export function openChat(ai, { url, guest, id = crypto.randomUUID(), messages = 
     prepareSendMessagesRequest: ({ id, messages, body }) => ({
       body: {
         id,
-        message: messages.at(-1),
+        ...(speaksOfConsent(messages) ? { messages } : { message: messages.at(-1) }),
         selectedChatModel: "chat-model",
         selectedVisibilityType: "private",
         ...body,
@@ -46,18 +48,44 @@ export function openChat(ai, { url, guest, id = crypto.randomUUID(), messages = 
     state,
     transport,
     generateId: () => crypto.randomUUID(),
-    onData: (part) => data.push(part),
+    sendAutomaticallyWhen: continues,
+    onData: (part) => {
+      data.push(part);
+      onData?.(part);
+    },
   });
   const settled = (predicate, what) => until(predicate, () => `${what}; the chat is ${chat.status}: ${chat.error ?? ""}`);
+  const calls = () => chat.messages.flatMap((message) => message.parts.filter((part) => part.type.startsWith("tool-")));
   return {
     id,
     chat,
-    /** What each request was answered with: status, headers and the body as far as it has come. */
+    /** What each request sent and was answered with: status, headers and the body as far as it has come. */
     bodies,
     /** The data parts that reached the page. */
     data,
     /** Sends a text and resolves when its answer has ended. */
     send: (text) => chat.sendMessage({ role: "user", parts: [{ type: "text", text }] }),
+    /**
+     * Sends the user's message `message` again as the template's editor does, with another text if one is given: what
+     * follows it goes, on the server if `cut`, and the same id is sent.
+     */
+    resend: async (message, { text, cut = true } = {}) => {
+      if (cut) await guest.call("DELETE", `/api/messages?id=${message.id}`);
+      const before = chat.messages.slice(0, chat.messages.findIndex((each) => each.id === message.id));
+      const parts = text === undefined ? message.parts : [{ type: "text", text }];
+      chat.messages = [...before, { ...message, parts }];
+      await chat.regenerate();
+    },
+    /** Says what its reader thinks of the one call that asks, and resolves when what it sends by itself was answered. */
+    answer: async (approved, reason) => {
+      const asking = calls().filter((call) => call.state === "approval-requested");
+      if (asking.length !== 1) throw new Error(`${asking.length} calls ask: ${JSON.stringify(calls())}`);
+      const [{ approval }] = asking;
+      await chat.addToolApprovalResponse({ id: approval.id, approved, ...(reason && { reason }) });
+      await settled(() => ["ready", "error"].includes(chat.status), "the chat never came to rest");
+    },
+    /** The tool calls on the page. */
+    calls,
     /** The last answer's text as the page shows it. */
     text: () => textOf(chat.messages.findLast((message) => message.role === "assistant")),
     /** Waits until the page shows at least `count` characters of an answer. */
@@ -65,6 +93,17 @@ export function openChat(ai, { url, guest, id = crypto.randomUUID(), messages = 
     /** Waits until the chat is neither sending nor receiving. */
     rests: () => settled(() => ["ready", "error"].includes(chat.status), "the chat never came to rest"),
   };
+}
+
+/** The template's own rule of when a page sends by itself: after consent, and not after a denial. */
+export function consented({ messages }) {
+  return messages.at(-1)?.parts.some((part) => part.state === "approval-responded" && part.approval?.approved) ?? false;
+}
+
+/** Whether the template sends all messages instead of the last one. */
+function speaksOfConsent(messages) {
+  const answered = (part) => ["approval-responded", "output-denied"].includes(part.state);
+  return messages.at(-1)?.role !== "user" || messages.some((message) => message.parts.some(answered));
 }
 
 /** The text parts of a message, joined; empty for what is no answer. */

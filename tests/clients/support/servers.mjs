@@ -56,10 +56,13 @@ export async function startSkein({ mock, env = {}, dataDir, port } = {}) {
   return { ...server, port: chosen, dataDir: data };
 }
 
-/** Starts mock-llm. What it answers is chosen by the directives in the user's message; see the crate's README. */
-export async function startMock() {
+/**
+ * Starts mock-llm. What it answers is chosen by the directives in the user's message; see the crate's README. `words`
+ * are more words of its command line.
+ */
+export async function startMock(words = []) {
   const port = await freePort();
-  const mock = await start(required("MOCK_LLM_BIN"), ["--port", String(port)], {
+  const mock = await start(required("MOCK_LLM_BIN"), ["--port", String(port), ...words], {
     folder: newFolder("mock-llm-test-"),
     url: `http://127.0.0.1:${port}`,
     path: "/v1/models",

@@ -47,15 +47,21 @@ const KEYS = {
   abort: [[], []],
 };
 const DATA_KEYS = [["data"], ["id", "transient"]];
+/** What may be sent besides where all clients are of version 6 or newer. */
+const KEYS_OF_CONSENT = {
+  "tool-approval-request": [["approvalId", "toolCallId"], []],
+  "tool-output-denied": [["toolCallId"], []],
+};
 
 /** The packages whose own schema refuses unknown keys; the newest patches have become lenient, old ones are in use. */
-const STRICT = ["ai5b", "ai6old", "ai7old"];
+const STRICT = { all: ["ai5b", "ai6old", "ai7old"], v6: ["ai6old", "ai7old"], v7: ["ai7old"] };
 
 /**
  * Fails unless `body` is a whole, well-formed stream: numbered frames, chunks that every parser accepts, one `[DONE]`
- * at the very end. `ai` is the package under test.
+ * at the very end. `ai` is the package under test, `allowed` what SKEIN_AI_SDK_CHUNKS is.
  */
-export async function checkStream(body, ai) {
+export async function checkStream(body, ai, allowed = "all") {
+  const known = allowed === "all" ? KEYS : { ...KEYS, ...KEYS_OF_CONSENT };
   const all = frames(body);
   assert.ok(body.endsWith("\n\n"), "the stream ends inside a frame");
   assert.deepEqual(
@@ -64,17 +70,17 @@ export async function checkStream(body, ai) {
     "frames are numbered from 0",
   );
   assert.equal(all.findIndex((frame) => frame.data === "[DONE]"), all.length - 1, "one [DONE], at the end");
-  const schemas = [ai, ...(await Promise.all(STRICT.map((name) => import(name))))]
+  const schemas = [ai, ...(await Promise.all(STRICT[allowed].map((name) => import(name))))]
     .filter((module) => module.uiMessageChunkSchema)
     .map((module) => module.uiMessageChunkSchema());
   for (const chunk of chunks(body)) {
-    const [needed, allowed] = chunk.type.startsWith("data-") ? DATA_KEYS : (KEYS[chunk.type] ?? []);
+    const [needed, optional] = chunk.type.startsWith("data-") ? DATA_KEYS : (known[chunk.type] ?? []);
     assert.ok(needed, `${chunk.type} is no chunk that every client accepts`);
     const keys = Object.keys(chunk);
     assert.equal(keys[0], "type", "`type` comes first");
     for (const key of needed) assert.ok(keys.includes(key), `${chunk.type} has no ${key}`);
     for (const key of keys) {
-      assert.ok(["type", ...needed, ...allowed].includes(key), `${chunk.type} may not have ${key}`);
+      assert.ok(["type", ...needed, ...optional].includes(key), `${chunk.type} may not have ${key}`);
       assert.ok(chunk[key] !== null || key === "data" || key === "output", `${chunk.type}.${key} is null`);
     }
     for (const schema of schemas) {
