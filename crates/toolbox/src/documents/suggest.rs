@@ -142,7 +142,8 @@ impl Suggest {
                     continue;
                 }
                 let suggestion = Suggestion {
-                    id: ports.ids.random(),
+                    // Those of one moment are listed by their ids: in the order in which they were made.
+                    id: ports.ids.ordered(),
                     document: standing.document,
                     version_at_ms: standing.created_at_ms,
                     original: original.to_owned(),
