@@ -3,6 +3,7 @@
 //! A setting is read from the environment, else from `./.env`, else from `./skein.toml`; an empty value counts as not set.
 //! All faults are reported together, one line each, and never show a secret's value.
 
+mod chat;
 mod files;
 mod settings;
 mod sign_in;
@@ -25,6 +26,7 @@ use dialects::ai_sdk::AiSdkChunks;
 use llm_client::{Endpoint, UpstreamConfig};
 use token_budget::{ModelLimits, ModelTable};
 
+pub use chat::{Chat, MessageLimits};
 pub use files::Files;
 pub use settings::{SETTINGS, Setting, markdown};
 pub use sign_in::SignIn;
@@ -56,6 +58,8 @@ pub struct Config {
     pub titles: bool,
     /// What every prompt begins with.
     pub system_prompt: Option<String>,
+    /// What people may send, and to which models.
+    pub chat: Chat,
     /// Which chunks the AI SDK clients take.
     pub chunks: AiSdkChunks,
     /// The tools that this server runs, and the models that work beside the one that answers.
@@ -171,6 +175,7 @@ impl Config {
                 .choice(&["SKEIN_TITLES"], &[("on", true), ("off", false)])
                 .unwrap_or(true),
             system_prompt: reader.text(&["SKEIN_SYSTEM_PROMPT"]),
+            chat: reader.chat(bind),
             chunks,
             tools: reader.tools(chunks),
             files: reader.files(bind),
@@ -189,10 +194,13 @@ impl Config {
                 .unwrap_or(LogFormat::Human),
             warnings: Vec::new(),
         };
-        if !config.bind.ip().is_loopback() && config.upstream.is_some() {
+        if !config.bind.ip().is_loopback()
+            && config.upstream.is_some()
+            && config.chat.limits.guest.is_none()
+        {
             reader.warnings.push(
-                "SKEIN_BIND: is reached from other machines, and whoever reaches it may chat as a guest on your key: \
-                 this release has no message limits"
+                "SKEIN_GUEST_MESSAGES_PER_DAY: is off, and whoever reaches this server may chat as a guest on your key \
+                 without a limit"
                     .to_owned(),
             );
         }

@@ -118,6 +118,18 @@ impl Fault {
         self
     }
 
+    /// The same, but what is not there is of this surface.
+    #[must_use]
+    pub fn absent_as(mut self, surface: Surface) -> Self {
+        if let Shape::AiSdk { error, also } = self.shape {
+            self.shape = Shape::AiSdk {
+                error: error.absent_as(surface),
+                also,
+            };
+        }
+        self
+    }
+
     /// The same with its sentence under `error` too.
     #[must_use]
     pub fn with_error(mut self) -> Self {

@@ -19,6 +19,7 @@ pub mod health;
 pub mod lanes;
 pub mod models;
 pub mod openapi;
+pub mod origin;
 pub mod routes;
 pub mod sse;
 pub mod startup;

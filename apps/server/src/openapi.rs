@@ -5,7 +5,10 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::routes::{auth, chat, documents, files, history, info, messages, stream, suggestions};
+use crate::routes::{
+    auth, chat, documents, files, history, info, messages, models, search, stream, suggestions,
+    votes,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,10 +30,18 @@ use crate::routes::{auth, chat, documents, files, history, info, messages, strea
         auth::session,
         chat::send,
         chat::stop,
-        chat::delete,
+        chat::row::read,
+        chat::row::change,
+        chat::row::delete,
         stream::resume,
         history::list,
+        history::delete_all,
         messages::list,
+        messages::delete,
+        votes::list,
+        votes::vote,
+        search::find,
+        models::list,
         documents::list,
         documents::save,
         documents::delete,

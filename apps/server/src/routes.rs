@@ -7,8 +7,11 @@ pub mod files;
 pub mod history;
 pub mod info;
 pub mod messages;
+pub mod models;
+pub mod search;
 pub mod stream;
 pub mod suggestions;
+pub mod votes;
 
 use actix_web::{
     Handler, HttpMessage as _, HttpRequest, HttpResponse, Resource, Responder, Route, guard,
@@ -61,7 +64,13 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .service(
             Path::new("/api/chat")
                 .post(chat::send)
-                .delete(chat::delete)
+                .delete(chat::row::delete)
+                .into_resource(),
+        )
+        .service(
+            Path::new("/api/chat/{id}")
+                .get(chat::row::read)
+                .patch(chat::row::change)
                 .into_resource(),
         )
         .service(
@@ -74,10 +83,24 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 .post(chat::stop)
                 .into_resource(),
         )
-        .service(Path::new("/api/history").get(history::list).into_resource())
+        .service(
+            Path::new("/api/history")
+                .get(history::list)
+                .delete(history::delete_all)
+                .into_resource(),
+        )
+        .service(Path::new("/api/search").get(search::find).into_resource())
+        .service(Path::new("/api/models").get(models::list).into_resource())
         .service(
             Path::new("/api/messages")
                 .get(messages::list)
+                .delete(messages::delete)
+                .into_resource(),
+        )
+        .service(
+            Path::new("/api/vote")
+                .get(votes::list)
+                .patch(votes::vote)
                 .into_resource(),
         )
         .service(
@@ -174,6 +197,13 @@ impl Path {
         F::Output: Responder + 'static,
     {
         self.method(Method::POST, "POST", handler)
+    }
+
+    fn patch<F: Handler<Args>, Args: actix_web::FromRequest + 'static>(self, handler: F) -> Self
+    where
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::PATCH, "PATCH", handler)
     }
 
     fn delete<F: Handler<Args>, Args: actix_web::FromRequest + 'static>(self, handler: F) -> Self

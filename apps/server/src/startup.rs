@@ -27,7 +27,7 @@ use crate::{
     documents::Library,
     edge,
     lanes::Lanes,
-    models::Models,
+    models::{ModelRules, Models},
     routes,
     state::{Ready, State},
     stores::Stores,
@@ -87,12 +87,14 @@ impl Application {
             Ok(ChatCompletions::for_lane(Arc::clone(&shared))?)
         })?;
         let listing = ChatCompletions::for_lane(Arc::clone(&shared))?;
-        let models = Arc::new(Models::new(
-            listing,
-            config.models,
-            config.model,
-            config.system_prompt,
-        ));
+        let rules = ModelRules {
+            table: config.models,
+            named: config.model,
+            system: config.system_prompt,
+            aliases: config.chat.aliases,
+            tools: config.tools.clone(),
+        };
+        let models = Arc::new(Models::new(listing, rules));
         if demo.is_some() {
             // The demo model is in this process: its list is there at once.
             models.refresh().await;
@@ -150,6 +152,7 @@ impl Application {
             models,
             clock,
             origins: config.origins,
+            limits: config.chat.limits,
             documents,
             uploads,
             chunks: config.chunks,
@@ -251,6 +254,7 @@ fn ports(stores: &Stores, clock: &Arc<dyn Clock>, tools: Vec<Arc<dyn Tool>>) -> 
         nodes: stores.nodes,
         clock: Arc::clone(clock),
         ids: Arc::new(RandomIds),
+        attachments: Arc::new(InlinedUploads::new(stores.files)),
         tools,
     }
 }

@@ -6,8 +6,12 @@ use std::sync::{
 };
 
 use crate::{
-    accounts::Accounts, attachments::Uploads, client_address::Proxies, config::Origins,
-    documents::Library, models::Models,
+    accounts::Accounts,
+    attachments::Uploads,
+    client_address::Proxies,
+    config::{MessageLimits, Origins},
+    documents::Library,
+    models::Models,
 };
 use chat_core::{engine::Engine, ports::Clock};
 use dialects::ai_sdk::AiSdkChunks;
@@ -26,6 +30,8 @@ pub struct State {
     pub clock: Arc<dyn Clock>,
     /// Who may call from a browser.
     pub origins: Origins,
+    /// How much may be sent.
+    pub limits: MessageLimits,
     /// Documents and suggestions.
     pub documents: Library,
     /// Images that people attach.

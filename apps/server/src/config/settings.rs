@@ -48,6 +48,11 @@ pub const SETTINGS: &[Setting] = &[
         "How many tokens the model of `SKEIN_MODEL` takes, prompt and answer together; local servers often have less than the model could.",
     ),
     setting(
+        &["SKEIN_MODEL_ALIASES"],
+        "none",
+        "Names of models that clients may send and what they stand for, as JSON or as `@` and the path of a file with it: `{\"fast\": {\"model\": \"gpt-4o-mini\", \"tools\": true, \"vision\": true, \"reasoning\": false, \"name\": \"Fast\", \"description\": \"…\"}}`, every key optional. The names that the chatbot template's releases send stand for the default model unless they are given here.",
+    ),
+    setting(
         &["SKEIN_SYSTEM_PROMPT"],
         "none",
         "What every prompt begins with.",
@@ -211,6 +216,16 @@ pub const SETTINGS: &[Setting] = &[
         &["SKEIN_TITLE_MODEL"],
         "the model that answers",
         "The model that makes titles.",
+    ),
+    setting(
+        &["SKEIN_GUEST_MESSAGES_PER_DAY"],
+        "20; `off` while `SKEIN_BIND` is this machine alone",
+        "A guest who has more messages of the last 24 hours than this sends no further one: a number, or `off`.",
+    ),
+    setting(
+        &["SKEIN_USER_MESSAGES_PER_DAY"],
+        "100; `off` while `SKEIN_BIND` is this machine alone",
+        "The same for someone who has signed up.",
     ),
     setting(
         &["SKEIN_LANES"],

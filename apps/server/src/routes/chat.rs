@@ -1,27 +1,32 @@
-//! Sending, stopping, deleting.
+//! Sending and stopping.
+
+pub mod row;
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use chat_core::{
+    access::Owner,
     conversation::{NewConversation, Origin},
-    engine::{Send, SendInput},
+    engine::{ApprovalAnswer, Resume, Send, SendInput},
     id::ConversationId,
     ports::{IdempotencyKey, Policy},
-    run::Leg,
+    run::{Leg, LegSettings},
 };
 use dialects::{
     ai_sdk::{
-        AiSdkEncoder, ChatRequest, ChatRow, ErrorBody, ErrorKind, StopResponse, Surface, decode,
+        AiSdkEncoder, ApprovalReply, ChatCommand, ChatRequest, ErrorBody, ErrorKind, StopResponse,
+        Surface, decode_chat, request,
     },
     frame::FrameSink,
 };
 
 use super::{MAX_BODY, query, read_body};
-use crate::{caller, error::Fault, sse, state::State};
+use crate::{caller, error::Fault, origin, sse, state::State};
 
 /// The longest idempotency key, in characters.
 const MAX_KEY: usize = 255;
 
-/// Stores a message and streams its answer (`docs/wire/ai-sdk.md` W20 to W24). A running answer is stopped, its text kept.
+/// Stores a message and streams its answer, or goes on with an answer whose tool calls the reader has allowed or denied
+/// (`docs/wire/ai-sdk.md` W20 to W24, W27). A running answer is stopped by a new message, its text kept.
 #[utoipa::path(post, path = "/api/chat", tag = "chat", security(("bearer" = [])),
     request_body = ChatRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "A repeat with the same key gives the first outcome.")),
@@ -30,7 +35,9 @@ const MAX_KEY: usize = 255;
         (status = 400, body = ErrorBody),
         (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody),
+        (status = 404, description = "There is no such answer that could go on.", body = ErrorBody),
         (status = 413, body = ErrorBody),
+        (status = 429, description = "More messages than this user may send in 24 hours.", body = ErrorBody),
         (status = 503, body = ErrorBody),
 ))]
 pub async fn send(
@@ -38,35 +45,67 @@ pub async fn send(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Fault> {
-    let message = decode(&read_body(payload, MAX_BODY).await?)?;
+    let command = decode_chat(&read_body(payload, MAX_BODY).await?)?;
     let key = idempotency_key(&request)?;
-    let caller = caller::owner(&request, &state, Surface::Chat).await?;
-    let settings = state.models.resolve(message.model.as_deref()).await;
-    let settings =
-        settings.map_err(|error| Fault::new(ErrorKind::Offline, Surface::Chat).because(error))?;
-    let send = Send {
-        caller,
-        conversation: message.conversation,
-        create: Some(NewConversation {
-            visibility: message.visibility,
-            origin: Origin::AiSdk,
-            title: None,
-        }),
-        input: SendInput {
-            id: message.message,
-            parts: message.parts,
-        },
-        policy: Policy::Replace,
-        settings,
-        echo: Some(state.chunks.echo()),
-        key,
+    let user = caller::user(&request, &state, Surface::Chat).await?;
+    let sent = match command {
+        ChatCommand::Send(message) => {
+            let send = Send {
+                caller: Owner::User(user.id),
+                conversation: message.conversation,
+                create: Some(NewConversation {
+                    visibility: message.visibility,
+                    origin: Origin::AiSdk,
+                    title: None,
+                }),
+                input: SendInput {
+                    id: message.message,
+                    parts: message.parts,
+                },
+                answers: answers(message.replies),
+                policy: Policy::Replace,
+                quota: state.limits.quota(user.kind, state.clock.now_ms()),
+                settings: settings(&request, &state, message.model.as_deref()).await?,
+                echo: Some(state.chunks.echo()),
+                key,
+            };
+            state.engine.send(send).await
+        }
+        ChatCommand::Answer(replies) => {
+            let resume = Resume {
+                caller: Owner::User(user.id),
+                conversation: replies.conversation,
+                message: replies.message,
+                answers: answers(replies.replies),
+                settings: settings(&request, &state, replies.model.as_deref()).await?,
+                echo: Some(state.chunks.echo()),
+                key,
+            };
+            state.engine.resume(resume).await
+        }
     };
-    let sent = state
-        .engine
-        .send(send)
-        .await
-        .map_err(Fault::engine(Surface::Chat))?;
+    let sent = sent.map_err(Fault::engine(Surface::Chat))?;
     Ok(stream(&state, &sent.leg, FrameSink::new()))
+}
+
+/// What the answer's leg is resolved to.
+async fn settings(
+    request: &HttpRequest,
+    state: &State,
+    model: Option<&str>,
+) -> Result<LegSettings, Fault> {
+    let origin = origin::origin(request.headers());
+    let settings = state.models.resolve(model, &origin).await;
+    settings.map_err(|error| Fault::new(ErrorKind::Offline, Surface::Chat).because(error))
+}
+
+fn answers(replies: Vec<ApprovalReply>) -> Vec<ApprovalAnswer> {
+    let answers = replies.into_iter().map(|reply| ApprovalAnswer {
+        call_id: reply.call_id,
+        approved: reply.approved,
+        reason: reply.reason,
+    });
+    answers.collect()
 }
 
 /// The header with the id of the answer that a stream is of.
@@ -112,23 +151,6 @@ pub async fn stop(
     Ok(HttpResponse::Ok().json(StopResponse { stopped }))
 }
 
-/// Deletes a chat and gives it as it was. One that is not there is answered as one of another's (`docs/wire/ai-sdk.md` W33).
-#[utoipa::path(delete, path = "/api/chat", tag = "chat", security(("bearer" = [])),
-    params(("id" = String, Query, description = "The chat's id.", format = Uuid)),
-    responses(
-        (status = 200, body = ChatRow),
-        (status = 400, body = ErrorBody),
-        (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody),
-))]
-pub async fn delete(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Fault> {
-    let conversation = conversation_in_query(&request, "id")?;
-    let caller = caller::owner(&request, &state, Surface::Chat).await?;
-    let deleted = state.engine.delete(&caller, conversation).await;
-    let deleted = deleted.map_err(|error| Fault::engine(Surface::Chat)(error).hiding_absence())?;
-    Ok(HttpResponse::Ok().json(ChatRow::new(&deleted)))
-}
-
 /// The chat that a path names. A malformed id names none.
 pub(super) fn conversation_in_path(id: &str) -> Result<ConversationId, Fault> {
     id.parse()
@@ -140,13 +162,7 @@ pub(super) fn conversation_in_query(
     request: &HttpRequest,
     name: &str,
 ) -> Result<ConversationId, Fault> {
-    let id = query(request, name)
-        .ok_or_else(|| Fault::bad_request(format!("{name}: missing; a UUID is accepted")))?;
-    id.parse().map_err(|_not_an_id| {
-        Fault::bad_request(format!(
-            "{name}: a UUID in its 36-character form is accepted"
-        ))
-    })
+    Ok(request::id(name, query(request, name).as_deref())?)
 }
 
 fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Fault> {

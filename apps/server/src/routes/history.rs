@@ -2,7 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chat_core::ports::{HistoryCursor, HistoryQuery};
-use dialects::ai_sdk::{ErrorBody, HistoryFrom, HistoryRequest, HistoryResponse, Surface};
+use dialects::ai_sdk::{
+    DeletedResponse, ErrorBody, HistoryFrom, HistoryRequest, HistoryResponse, Surface,
+};
 
 use super::query;
 use crate::{caller, error::Fault, state::State};
@@ -55,4 +57,21 @@ pub async fn list(request: HttpRequest, state: web::Data<State>) -> Result<HttpR
         .await;
     let page = page.map_err(Fault::engine(Surface::Chat))?;
     Ok(HttpResponse::Ok().json(HistoryResponse::new(&page)))
+}
+
+/// Deletes all of the caller's chats that were there, and says how many. Running answers among them are stopped, and nothing of
+/// them is kept.
+#[utoipa::path(delete, path = "/api/history", operation_id = "delete_history", tag = "chat", security(("bearer" = [])),
+    responses(
+        (status = 200, body = DeletedResponse),
+        (status = 401, body = ErrorBody),
+))]
+pub async fn delete_all(
+    request: HttpRequest,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Fault> {
+    let caller = caller::owner(&request, &state, Surface::Chat).await?;
+    let count = state.engine.delete_all(&caller).await;
+    let count = count.map_err(Fault::engine(Surface::Chat))?;
+    Ok(HttpResponse::Ok().json(DeletedResponse::new(count)))
 }

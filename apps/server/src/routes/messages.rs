@@ -4,9 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chat_core::{
     access::Owner, error::EngineError, id::ConversationId, message::Message, ports::Wanted,
 };
-use dialects::ai_sdk::{ErrorBody, MessagesResponse, Surface};
+use dialects::ai_sdk::{DeletedResponse, ErrorBody, MessagesResponse, Surface, request};
 
-use super::chat::conversation_in_query;
+use super::{chat::conversation_in_query, query};
 use crate::{caller, error::Fault, state::State};
 
 /// Messages are read from the store in pages of this many; each may have megabytes of images.
@@ -27,6 +27,31 @@ const MOST_BYTES: usize = 32 * 1024 * 1024;
 ))]
 pub async fn list(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Fault> {
     answer(&request, &state).await.map_err(Fault::with_error)
+}
+
+/// Deletes a message of the caller's and all after it in its chat, whoever said them, and says how many. An answer that is
+/// being written there is stopped, and nothing of it kept.
+#[utoipa::path(delete, path = "/api/messages", operation_id = "delete_messages", tag = "chat", security(("bearer" = [])),
+    params(("id" = String, Query, description = "The message's id.", format = Uuid)),
+    responses(
+        (status = 200, body = DeletedResponse),
+        (status = 400, body = ErrorBody),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+))]
+pub async fn delete(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Fault> {
+    delete_from(&request, &state)
+        .await
+        .map_err(Fault::with_error)
+}
+
+async fn delete_from(request: &HttpRequest, state: &State) -> Result<HttpResponse, Fault> {
+    let message = request::id("id", query(request, "id").as_deref())?;
+    let caller = caller::owner(request, state, Surface::Chat).await?;
+    let count = state.engine.delete_from(&caller, message).await;
+    let count = count.map_err(Fault::engine(Surface::Chat))?;
+    Ok(HttpResponse::Ok().json(DeletedResponse::new(count)))
 }
 
 async fn answer(request: &HttpRequest, state: &State) -> Result<HttpResponse, Fault> {

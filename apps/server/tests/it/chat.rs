@@ -7,7 +7,7 @@ use crate::support::{Ask, EventStream, Skein, answer_text, new_id, redacted, sen
 
 #[tokio::test]
 async fn a_new_chat_streams_and_is_stored_under_the_streamed_id() {
-    let skein = Skein::start();
+    let skein = Skein::start_with(&[("SKEIN_TOOLS", "off")]);
     let ann = skein.guest().await;
     let (chat, question) = (new_id(), new_id());
     let stream = ann
@@ -48,7 +48,7 @@ async fn a_new_chat_streams_and_is_stored_under_the_streamed_id() {
 
 #[tokio::test]
 async fn the_whole_conversation_is_sent_to_the_model() {
-    let skein = Skein::start_with(&[("SKEIN_SYSTEM_PROMPT", "Be brief.")]);
+    let skein = Skein::start_with(&[("SKEIN_SYSTEM_PROMPT", "Be brief."), ("SKEIN_TOOLS", "off")]);
     let ann = skein.guest().await;
     let chat = new_id();
     ann.talk(&chat, r#"One. [[mock: text="Uno."]]"#).await;

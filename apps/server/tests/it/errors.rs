@@ -118,7 +118,7 @@ fn malformed(house: &House) -> Vec<(&'static str, Ask, &'static str)> {
         ("a visibility that is a flag", sent(house, |body| body["selectedVisibilityType"] = json!(true)), BAD),
         ("a model that is a number", sent(house, |body| body["selectedChatModel"] = json!(4)), BAD),
         ("no messages", posted(json!({"id": chat, "messages": []}).to_string()), BAD),
-        ("messages that end with the assistant's", posted(json!({"id": chat, "messages": [{"id": new_id(), "role": "assistant", "parts": []}]}).to_string()), BAD),
+        ("messages that end with the assistant's, and answer nothing", posted(json!({"id": chat, "messages": [{"id": new_id(), "role": "assistant", "parts": []}]}).to_string()), BAD),
         ("4 MiB and a byte", posted(vec![b' '; MAX_BODY + 1]), "413 bad_request:api"),
         ("an empty key", sent(house, |_| {}).header("idempotency-key", ""), BAD),
         ("a key of 256 characters", sent(house, |_| {}).header("idempotency-key", "k".repeat(256)), BAD),
@@ -244,8 +244,8 @@ fn unrouted() -> Vec<(&'static str, Ask, &'static str)> {
             NOWHERE,
         ),
         (
-            "a chat's path without a verb",
-            Ask::get(format!("/api/chat/{}", new_id())),
+            "a chat's path with another verb",
+            Ask::get(format!("/api/chat/{}/title", new_id())),
             NOWHERE,
         ),
         (
@@ -270,6 +270,7 @@ fn guarded(house: &House) -> Vec<(&'static str, Ask)> {
         ("stop", Ask::new("POST", format!("/api/chat/{chat}/stop"))),
         ("stream", Ask::get(format!("/api/chat/{chat}/stream"))),
         ("history", Ask::get("/api/history")),
+        ("chat", Ask::get(format!("/api/chat/{chat}"))),
         ("messages", Ask::get(format!("/api/messages?chatId={chat}"))),
     ]
 }

@@ -10,19 +10,29 @@
 )]
 
 mod accounts;
+mod approvals;
 mod chat;
 mod commands;
 mod crash;
+mod crowd;
 mod documents;
 mod errors;
 mod files;
+mod history;
+mod limits;
+mod models;
 mod nodes;
 mod openapi;
+mod ownership;
 mod process;
 mod resume;
 mod routes;
+mod search;
 mod stop;
 mod support;
+mod table;
 mod tools;
+mod trailing;
 mod transport;
 mod upstream;
+mod votes;

@@ -89,7 +89,7 @@ async fn a_header_that_is_no_number_is_ignored() {
     let ann = skein.guest().await;
     let chat = new_id();
     let mut first = ann
-        .say(&chat, "Count. [[mock: tokens=60 pace_ms=10]]")
+        .say(&chat, "Count. [[mock: tokens=300 pace_ms=10]]")
         .await;
     first.first_text().await;
     let mut replays = Vec::new();

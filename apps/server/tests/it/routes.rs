@@ -10,17 +10,21 @@ async fn a_known_path_with_another_method_says_which_it_takes() {
     let chat = new_id();
     for (path, allow) in [
         ("/api/chat".to_owned(), "POST, DELETE"),
+        (format!("/api/chat/{chat}"), "GET, HEAD, PATCH"),
         (format!("/api/chat/{chat}/stop"), "POST"),
         (format!("/api/chat/{chat}/stream"), "GET, HEAD"),
-        ("/api/history".to_owned(), "GET, HEAD"),
-        ("/api/messages".to_owned(), "GET, HEAD"),
+        ("/api/history".to_owned(), "GET, HEAD, DELETE"),
+        ("/api/messages".to_owned(), "GET, HEAD, DELETE"),
+        ("/api/vote".to_owned(), "GET, HEAD, PATCH"),
+        ("/api/search".to_owned(), "GET, HEAD"),
+        ("/api/models".to_owned(), "GET, HEAD"),
         ("/api/auth/guest".to_owned(), "POST"),
         ("/api/console/info".to_owned(), "GET, HEAD"),
         ("/health".to_owned(), "GET, HEAD"),
         ("/ready".to_owned(), "GET, HEAD"),
         ("/".to_owned(), "GET, HEAD"),
     ] {
-        for method in ["PATCH", "OPTIONS"] {
+        for method in ["PUT", "OPTIONS"] {
             let answer = Ask::new(method, path.as_str()).send(skein.address).await;
             assert_eq!(answer.status(), 405, "{method} {path}");
             assert_eq!(answer.headers()["allow"], allow, "{method} {path}");
@@ -84,6 +88,7 @@ async fn head_answers_as_get_does_without_a_body() {
         "/openapi.json",
         "/docs/",
         "/api/history",
+        "/api/models",
         "/api/console/info",
     ] {
         let get = ann.ask(Ask::get(path)).await;

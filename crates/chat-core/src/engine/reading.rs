@@ -6,7 +6,7 @@ use crate::{
     conversation::Conversation,
     error::EngineError,
     id::{ConversationId, MessageId},
-    message::{MessageStatus, Rating},
+    message::{Message, MessageStatus, Rating},
     ports::{
         HistoryPage, HistoryQuery, MessagePage, MessageQuery, SearchHit, SearchQuery, Signal,
         Wanted,
@@ -85,7 +85,8 @@ impl Engine {
     }
 
     /// A page of a conversation's stored messages. A message in progress is not among them, nor is the record of an
-    /// answer that is still being written.
+    /// answer that is still being written; but one that goes on after its reader answered a call is, as it is stored: its
+    /// stream begins after that call, so that a page needs what came before. A dialect shows it as it was then.
     pub async fn messages(
         &self,
         caller: &Owner,
@@ -101,7 +102,7 @@ impl Engine {
         };
         let mut page = self.0.ports.messages.list_messages(query).await?;
         page.messages
-            .retain(|message| message.body.status != MessageStatus::InProgress);
+            .retain(|message| message.body.status != MessageStatus::InProgress || goes_on(message));
         Ok(page)
     }
 
@@ -119,4 +120,15 @@ impl Engine {
         self.0.checked(caller, conversation, Action::Write).await?;
         Ok(self.0.ports.messages.list_ratings(conversation).await?)
     }
+}
+
+/// Whether a message's reader has answered a call in it.
+fn goes_on(message: &Message) -> bool {
+    message.body.parts.iter().any(|part| {
+        let approval = part
+            .content
+            .as_call()
+            .and_then(|call| call.approval.as_ref());
+        approval.is_some_and(|approval| approval.approved.is_some())
+    })
 }

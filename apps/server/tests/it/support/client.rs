@@ -89,6 +89,22 @@ impl Person {
         }
     }
 
+    /// Someone who signs up with this e-mail address.
+    pub(crate) async fn user(server: SocketAddr, email: &str) -> Self {
+        let body = json!({"email": email, "password": "a password of the tests"});
+        let answer = Ask::post("/api/auth/register", body.to_string())
+            .header("content-type", "application/json")
+            .send(server)
+            .await;
+        assert_eq!(answer.status(), 200);
+        let answer: Value = answer.json().await.unwrap();
+        Self {
+            server,
+            id: text(&answer["user"]["id"]),
+            token: text(&answer["access_token"]),
+        }
+    }
+
     /// The same person at another address.
     pub(crate) fn at(&self, server: SocketAddr) -> Self {
         Self {
