@@ -81,6 +81,10 @@ async fn a_call_that_is_allowed_runs_and_goes_on_in_the_same_message() {
     // As that stream tells it whole, the list leaves it out [W44].
     assert_eq!(ann.messages(&waiting.chat).await.len(), 1);
 
+    // The document, and then the answer, slow enough to be looked at.
+    for scenario in ["text=\"Grey and patient.\"", "tokens=100 pace_ms=20"] {
+        skein.llm.push(scenario.parse().unwrap());
+    }
     let mut stream = EventStream::new(ann.ask(waiting.reply(true)).await);
     assert_eq!(stream.answer_id(), waiting.answer);
     // While it goes on, the list shows it as it was: its stream names a call that a page has to know.
