@@ -83,6 +83,15 @@ export class AnswerFold {
       case "tool-output-error":
         Object.assign(this.#tool(chunk.toolCallId), { state: "output-error", errorText: chunk.errorText });
         return true;
+      case "tool-approval-request":
+        Object.assign(this.#tool(chunk.toolCallId), { state: "approval-requested", approval: { id: chunk.approvalId } });
+        return true;
+      case "tool-output-denied":
+        this.#tool(chunk.toolCallId).state = "output-denied";
+        return true;
+      case "file":
+        parts.push({ type: "file", mediaType: chunk.mediaType, url: chunk.url });
+        return true;
       default:
         return false;
     }
@@ -119,6 +128,15 @@ export function textOf(message) {
     .filter((part) => part.type === "text")
     .map((part) => part.text ?? "")
     .join("\n\n");
+}
+
+/**
+ * The calls of a message that wait for the reader's consent.
+ * @param {Message} message
+ * @returns {Part[]}
+ */
+export function waiting(message) {
+  return message.parts.filter((part) => part.state === "approval-requested");
 }
 
 /**

@@ -1,77 +1,17 @@
 // @ts-check
-// The calls to the server. Each carries the bearer token; a guest is made when there is none, and once more when the server
-// does not know the token any longer.
+// The calls to the server. Each carries the bearer token, which is renewed once when the server does not know it any longer.
 
-import { recall, remember } from "./storage.js";
+import { ApiError, Unreachable, errorOf, send, toError, withJson } from "./http.js";
+import { Session } from "./session.js";
 
-/** @typedef {import("./types/shapes.js").User} User */
+/** @typedef {import("./types/shapes.js").DocumentRow} DocumentRow */
+/** @typedef {import("./types/shapes.js").Message} Message */
 
-/** An answer of the server that is not a success. `message` is a sentence to show. */
-export class ApiError extends Error {
-  /**
-   * @param {number} status
-   * @param {string} code such as `rate_limit:chat`, or empty
-   * @param {string} message
-   */
-  constructor(status, code, message) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
-
-/** Raised when the server could not be reached at all. */
-export class Unreachable extends Error {}
-
-/** @type {Record<string, string>} */
-const SENTENCES = {
-  "rate_limit:chat": "You have reached the number of messages for now. Please try again later.",
-  "forbidden:chat": "This conversation belongs to someone else.",
-  "not_found:chat": "There is no such conversation.",
-  "offline:chat": "Skein cannot take messages at the moment.",
-};
+/** How long an upload may go without a byte before it is given up. */
+const UPLOAD_MS = 120_000;
 
 export class Api {
-  /**
-   * Called with the user whenever the page acts as another one than before.
-   * @type {(user: User, fresh: boolean) => void}
-   */
-  onUser = () => {};
-
-  /** @type {Promise<string> | null} */
-  #making = null;
-
-  /**
-   * Returns a token, making a guest when there is none. `stale` is a token that the server refused.
-   * @param {string | null} [stale]
-   * @returns {Promise<string>}
-   */
-  async token(stale = null) {
-    const known = recall("token");
-    if (known !== null && known !== stale) return known;
-    this.#making ??= this.#makeGuest(stale).finally(() => (this.#making = null));
-    return this.#making;
-  }
-
-  /**
-   * @param {string | null} stale
-   * @returns {Promise<string>}
-   */
-  async #makeGuest(stale) {
-    const make = async () => {
-      // Another tab may have made one while this tab waited for the lock.
-      const known = recall("token");
-      if (known !== null && known !== stale) return known;
-      const response = await send("/api/auth/guest", { method: "POST" });
-      if (!response.ok) throw await toError(response);
-      const answer = /** @type {import("./types/shapes.js").GuestAnswer} */ (await response.json());
-      remember("token", answer.access_token);
-      remember("user", JSON.stringify(answer.user));
-      this.onUser(answer.user, stale !== null);
-      return answer.access_token;
-    };
-    return navigator.locks ? await navigator.locks.request("skein.guest", make) : await make();
-  }
+  session = new Session();
 
   /**
    * Sends a request with the token and returns the response if it is a success.
@@ -80,10 +20,10 @@ export class Api {
    * @returns {Promise<Response>}
    */
   async fetch(path, init = {}) {
-    let token = await this.token();
+    let token = await this.session.token();
     let response = await send(path, withToken(init, token));
     if (response.status === 401) {
-      token = await this.token(token);
+      token = await this.session.token(token);
       response = await send(path, withToken(init, token));
     }
     if (!response.ok) throw await toError(response);
@@ -96,6 +36,12 @@ export class Api {
     return response.ok ? response.json() : null;
   }
 
+  /** @returns {Promise<import("./types/shapes.js").Model[]>} the models to choose from, the default first */
+  async models() {
+    const response = await send("/api/models", {});
+    return response.ok ? (await response.json()).models : [];
+  }
+
   /**
    * @param {string | null} before the id of the chat before which the page ends
    * @returns {Promise<import("./types/shapes.js").HistoryPage>}
@@ -104,6 +50,19 @@ export class Api {
     const query = new URLSearchParams({ limit: "40" });
     if (before !== null) query.set("ending_before", before);
     return (await this.fetch(`/api/history?${query}`)).json();
+  }
+
+  async deleteHistory() {
+    await this.fetch("/api/history", { method: "DELETE" });
+  }
+
+  /**
+   * @param {string} words
+   * @param {AbortSignal} signal
+   * @returns {Promise<import("./types/shapes.js").SearchResult[]>}
+   */
+  async search(words, signal) {
+    return (await (await this.fetch(`/api/search?${new URLSearchParams({ q: words })}`, { signal })).json()).results;
   }
 
   /**
@@ -115,9 +74,43 @@ export class Api {
     return (await this.fetch(`/api/messages?chatId=${chatId}`, { signal: signal ?? null })).json();
   }
 
+  /**
+   * @param {string} chatId
+   * @returns {Promise<import("./types/shapes.js").ChatRow>}
+   */
+  async chat(chatId) {
+    return (await this.fetch(`/api/chat/${chatId}`)).json();
+  }
+
+  /**
+   * @param {string} chatId
+   * @param {{ title?: string, visibility?: "public" | "private" }} change
+   * @returns {Promise<import("./types/shapes.js").ChatRow>}
+   */
+  async changeChat(chatId, change) {
+    return (await this.fetch(`/api/chat/${chatId}`, withJson("PATCH", change))).json();
+  }
+
   /** @param {string} chatId */
   async deleteChat(chatId) {
     await this.fetch(`/api/chat?id=${chatId}`, { method: "DELETE" });
+  }
+
+  /**
+   * @param {string} chatId
+   * @returns {Promise<import("./types/shapes.js").Vote[]>}
+   */
+  async votes(chatId) {
+    return (await this.fetch(`/api/vote?chatId=${chatId}`)).json();
+  }
+
+  /**
+   * @param {string} chatId
+   * @param {string} messageId
+   * @param {"up" | "down"} type
+   */
+  async vote(chatId, messageId, type) {
+    await this.fetch("/api/vote", withJson("PATCH", { chatId, messageId, type }));
   }
 
   /**
@@ -132,23 +125,41 @@ export class Api {
 
   /**
    * Sends a user's message; the response's body is the stream of the answer.
-   * @param {{ chatId: string, messageId: string, text: string, model: string, key: string }} message
+   * @param {{ chatId: string, message: Message, model: string, key: string }} what
    * @param {AbortSignal} signal
    */
-  async send(message, signal) {
+  async send({ chatId, message, model, key }, signal) {
     /** @type {import("./types/shapes.js").ChatRequest} */
     const request = {
-      id: message.chatId,
-      message: { id: message.messageId, role: "user", parts: [{ type: "text", text: message.text }] },
-      selectedChatModel: message.model,
+      id: chatId,
+      message: { id: message.id, role: "user", parts: message.parts.flatMap(sentPart) },
+      selectedChatModel: model,
       selectedVisibilityType: "private",
     };
-    return this.fetch("/api/chat", {
-      method: "POST",
-      signal,
-      headers: { "content-type": "application/json", "idempotency-key": message.key },
-      body: JSON.stringify(request),
-    });
+    return this.#stream(request, key, signal);
+  }
+
+  /**
+   * Sends what the reader said to the calls of an answer, which goes on with that; the response's body is its stream.
+   * @param {{ chatId: string, message: Message, model: string, key: string }} what
+   * @param {AbortSignal} signal
+   */
+  async reply({ chatId, message, model, key }, signal) {
+    const { id, role, parts } = message;
+    // Of the whole conversation only this counts; the server has the rest.
+    const replies = parts.filter((part) => part.state === "approval-responded");
+    return this.#stream({ id: chatId, messages: [{ id, role, parts: replies }], selectedChatModel: model }, key, signal);
+  }
+
+  /**
+   * @param {object} request
+   * @param {string} key
+   * @param {AbortSignal} signal
+   */
+  #stream(request, key, signal) {
+    const init = withJson("POST", request);
+    init.headers["idempotency-key"] = key;
+    return this.fetch("/api/chat", { ...init, signal });
   }
 
   /**
@@ -163,28 +174,96 @@ export class Api {
     if (answer !== null) headers["x-skein-message-id"] = answer;
     return this.fetch(`/api/chat/${chatId}/stream${wait ? "?wait=1" : ""}`, { signal, headers });
   }
-}
 
-/** @returns {User | null} the user that the stored token belongs to */
-export function storedUser() {
-  try {
-    return JSON.parse(recall("user") ?? "null");
-  } catch {
-    return null;
+  /**
+   * @param {string} id
+   * @returns {Promise<DocumentRow[]>} all versions, oldest first
+   */
+  async document(id) {
+    return (await this.fetch(`/api/document?id=${encodeURIComponent(id)}`)).json();
+  }
+
+  /**
+   * Stores a version of a document.
+   * @param {string} id
+   * @param {{ title: string, content: string, kind: DocumentRow["kind"] }} version
+   */
+  async saveDocument(id, version) {
+    await this.fetch(`/api/document?id=${encodeURIComponent(id)}`, withJson("POST", version));
+  }
+
+  /**
+   * Deletes the versions of a document that are newer than this one.
+   * @param {string} id
+   * @param {string} createdAt the version's time, exactly as the server told it
+   */
+  async restoreDocument(id, createdAt) {
+    await this.fetch(`/api/document?${new URLSearchParams({ id, timestamp: createdAt })}`, { method: "DELETE" });
+  }
+
+  /**
+   * @param {string} documentId
+   * @returns {Promise<import("./types/shapes.js").Suggestion[]>}
+   */
+  async suggestions(documentId) {
+    return (await this.fetch(`/api/suggestions?documentId=${encodeURIComponent(documentId)}`)).json();
+  }
+
+  /**
+   * Brings a file to the server.
+   * @param {File} file
+   * @param {(share: number) => void} onProgress told how much of it is there, from 0 to 1
+   * @param {AbortSignal} signal
+   * @returns {Promise<import("./types/shapes.js").Upload>}
+   */
+  async upload(file, onProgress, signal) {
+    let token = await this.session.token();
+    let answer = await upload(file, token, onProgress, signal);
+    if (answer.status === 401) {
+      token = await this.session.token(token);
+      answer = await upload(file, token, onProgress, signal);
+    }
+    if (answer.status !== 200) throw errorOf(answer.status, answer.body);
+    return answer.body;
   }
 }
 
 /**
- * @param {string} path
- * @param {RequestInit} init
+ * A part of a user's message as the server takes it.
+ * @param {import("./types/shapes.js").Part} part
+ * @returns {import("./types/shapes.js").SentPart[]}
  */
-async function send(path, init) {
-  try {
-    return await fetch(path, { cache: "no-store", ...init });
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Unreachable("Skein could not be reached.");
-  }
+function sentPart({ type, text, mediaType, name, url }) {
+  if (type === "text" && text) return [{ type, text }];
+  if (type === "file" && mediaType && url) return [{ type, mediaType, name: name || "image", url }];
+  return [];
+}
+
+/**
+ * `fetch` does not tell how much of a body is sent, so this is an older kind of request.
+ * @param {File} file
+ * @param {string} token
+ * @param {(share: number) => void} onProgress
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ status: number, body: any }>}
+ */
+function upload(file, token, onProgress, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", "/api/files/upload");
+    request.setRequestHeader("authorization", `Bearer ${token}`);
+    request.timeout = UPLOAD_MS;
+    request.responseType = "json";
+    request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    request.onload = () => resolve({ status: request.status, body: request.response ?? {} });
+    request.onerror = () => reject(new Unreachable());
+    request.ontimeout = () => reject(new ApiError(0, "", "It took too long.", ""));
+    request.onabort = () => reject(new DOMException("The upload was taken back.", "AbortError"));
+    signal.addEventListener("abort", () => request.abort());
+    const form = new FormData();
+    form.append("file", file);
+    request.send(form);
+  });
 }
 
 /**
@@ -194,19 +273,4 @@ async function send(path, init) {
  */
 function withToken(init, token) {
   return { ...init, headers: { ...init.headers, authorization: `Bearer ${token}` } };
-}
-
-/** @param {Response} response */
-async function toError(response) {
-  /** What a proxy in between answers may have any shape. @type {Partial<Record<keyof import("./types/shapes.js").ErrorAnswer, unknown>>} */
-  let body = {};
-  try {
-    body = await response.json();
-  } catch {
-    // A proxy in between may answer with a page of its own; the status is all there is then.
-  }
-  const code = typeof body.code === "string" ? body.code : "";
-  const told = [body.message, body.error].find((each) => typeof each === "string" && each !== "");
-  const sentence = SENTENCES[code] ?? told ?? `The server answered with status ${response.status}.`;
-  return new ApiError(response.status, code, String(sentence));
 }

@@ -1,9 +1,9 @@
 // @ts-check
 // The open conversation: opening it, sending, stopping, and following an answer until it is done.
 
-import { reconcile, textOf } from "./answer.js";
-import { Unreachable } from "./api.js";
+import { reconcile, waiting } from "./answer.js";
 import { uuid } from "./dom.js";
+import { Unreachable } from "./http.js";
 import { setRoute } from "./route.js";
 import { Run } from "./run.js";
 import { follow } from "./stream.js";
@@ -11,6 +11,8 @@ import { tellTabs } from "./tabs.js";
 import { Watch } from "./watch.js";
 
 /** @typedef {import("./types/shapes.js").Message} Message */
+
+/** A message that is sent, and how: a user's, or an answer whose calls the reader has answered. @typedef {{ message: Message, how: "send" | "reply" }} Asked */
 
 /** How long a stopped answer may take to end before the page stops waiting for it. */
 const STOP_PATIENCE_MS = 5_000;
@@ -26,11 +28,13 @@ export class Chat {
    * @param {import("./api.js").Api} api
    * @param {import("./store.js").Store} store
    * @param {import("./history.js").History} history
+   * @param {import("./documents.js").Documents} documents
    */
-  constructor(api, store, history) {
+  constructor(api, store, history, documents) {
     this.api = api;
     this.store = store;
     this.history = history;
+    this.documents = documents;
     this.#watch = new Watch(api, (chatId, response) => {
       if (this.store.state.chatId === chatId && !this.#run) void this.#join(chatId, response);
       else void response.body?.cancel();
@@ -49,29 +53,51 @@ export class Chat {
    */
   async open(chatId) {
     this.#leave();
+    this.documents.close();
     this.#show(chatId);
     if (chatId === null) return;
     this.store.set({ phase: "loading" });
     try {
       const page = await this.api.messages(chatId);
       if (this.store.state.chatId !== chatId || this.#run) return;
-      this.store.set({ messages: page.messages, readonly: page.isReadonly, phase: "idle" });
+      const { messages, isReadonly, visibility } = page;
+      this.store.set({ messages, readonly: isReadonly, visibility, phase: "idle" });
     } catch (error) {
       if (this.store.state.chatId !== chatId || this.#run) return;
       this.store.set({ phase: "idle", loadError: error instanceof Error ? error.message : String(error) });
       return;
     }
     this.#usageFromMessages();
-    if (this.store.state.messages.at(-1)?.role === "user") await this.#follow(chatId, null);
+    void this.#describe(chatId);
+    const last = this.store.state.messages.at(-1);
+    if (last?.role === "user" || last?.metadata?.status === "in_progress") await this.#follow(chatId, null);
     else this.#idle();
+  }
+
+  /** Reads what else there is to know about a conversation: its votes, or its title if it is somebody else's. @param {string} chatId */
+  async #describe(chatId) {
+    const { messages, readonly } = this.store.state;
+    if (messages.length === 0) return;
+    try {
+      const found = readonly ? { sharedTitle: (await this.api.chat(chatId)).title } : { votes: await this.#votes(chatId) };
+      if (this.store.state.chatId === chatId) this.store.set(found);
+    } catch {
+      // The conversation can be read without.
+    }
+  }
+
+  /** @param {string} chatId */
+  async #votes(chatId) {
+    const votes = await this.api.votes(chatId);
+    return new Map(votes.map((vote) => [vote.messageId, vote.isUpvoted]));
   }
 
   /**
    * Sends a message in the open conversation, or as the first of a new one. A running answer is stopped by the server, which
    * keeps its text.
-   * @param {string} text
+   * @param {import("./types/shapes.js").Part[]} parts
    */
-  async send(text) {
+  async send(parts) {
     const { state } = this.store;
     const chatId = state.chatId ?? uuid();
     this.#run?.replaced();
@@ -82,21 +108,84 @@ export class Chat {
       this.history.expect(chatId);
     }
     /** @type {Message} */
-    const message = { id: uuid(), role: "user", parts: [{ type: "text", text }], metadata: {} };
+    const message = { id: uuid(), role: "user", parts, metadata: {} };
     const kept = state.messages.filter((each) => !each.local || each.role === "user");
     this.store.set({ messages: [...kept, message] });
-    await this.#follow(chatId, message);
+    await this.#follow(chatId, { message, how: "send" });
   }
 
   /** Sends the last message again, under its own id, in place of whatever answered it. */
   async retry() {
+    const message = this.store.state.messages.findLast((each) => each.role === "user");
+    if (message) await this.#again(message);
+  }
+
+  /**
+   * Sends a message anew with another text. The server puts it in place of the old one and of all that came after.
+   * @param {Message} message
+   * @param {string} text
+   */
+  async edit(message, text) {
+    const others = message.parts.filter((part) => part.type !== "text");
+    await this.#again({ ...message, parts: [...others, { type: "text", text }] });
+  }
+
+  /** @param {Message} message one of the user's in the open conversation */
+  async #again(message) {
     const { chatId, messages } = this.store.state;
-    const at = messages.findLastIndex((message) => message.role === "user");
-    const message = messages[at];
-    if (!chatId || !message) return;
+    const at = messages.findIndex((each) => each.id === message.id);
+    if (!chatId || at < 0) return;
     this.#leave();
-    this.store.set({ messages: messages.slice(0, at + 1) });
-    await this.#follow(chatId, message);
+    this.store.set({ messages: [...messages.slice(0, at), message] });
+    await this.#follow(chatId, { message, how: "send" });
+  }
+
+  /**
+   * Lets a call of the last answer run, or not. Once all its calls are answered it goes on.
+   * @param {Message} message
+   * @param {string} callId
+   * @param {boolean} approved
+   */
+  async reply(message, callId, approved) {
+    const { chatId, messages } = this.store.state;
+    const part = message.parts.find((each) => each.toolCallId === callId && each.state === "approval-requested");
+    if (!chatId || !part?.approval || this.#run) return;
+    Object.assign(part, { state: "approval-responded", approval: { ...part.approval, approved } });
+    this.store.set({ messages });
+    if (waiting(message).length > 0) return;
+    this.#leave();
+    await this.#follow(chatId, { message, how: "reply" });
+  }
+
+  /**
+   * Tells whether an answer is good. The page shows it at once, and takes it back when the server does not take it.
+   * @param {string} messageId
+   * @param {boolean} up
+   */
+  async vote(messageId, up) {
+    const { chatId, votes } = this.store.state;
+    if (chatId === null) return;
+    const before = votes.get(messageId);
+    this.store.set({ votes: new Map(votes).set(messageId, up) });
+    try {
+      await this.api.vote(chatId, messageId, up ? "up" : "down");
+    } catch {
+      const back = new Map(this.store.state.votes);
+      if (before === undefined) back.delete(messageId);
+      else back.set(messageId, before);
+      if (this.store.state.chatId === chatId) this.store.set({ votes: back, notice: "Your vote was not taken" });
+    }
+  }
+
+  /**
+   * Says who may read the open conversation.
+   * @param {import("./types/shapes.js").Visibility} visibility
+   */
+  async share(visibility) {
+    const { chatId } = this.store.state;
+    if (chatId === null) return;
+    const row = await this.api.changeChat(chatId, { visibility });
+    if (this.store.state.chatId === chatId) this.store.set({ visibility: row.visibility });
   }
 
   /** Stops the running answer. What has been written stays. */
@@ -149,6 +238,9 @@ export class Chat {
       chatId,
       messages: [],
       readonly: false,
+      visibility: "private",
+      sharedTitle: null,
+      votes: new Map(),
       loadError: null,
       phase: "idle",
       notice: "",
@@ -159,20 +251,19 @@ export class Chat {
 
   /**
    * @param {string} chatId
-   * @param {Message | null} question the message to send; null to join what is running
+   * @param {Asked | null} asked what to send; null to join what is running
    * @param {Response | null} [ready] a stream that is open already
    */
-  async #follow(chatId, question, ready = null) {
-    const run = new Run(this.store, this.history, chatId, question);
+  async #follow(chatId, asked, ready = null) {
+    const run = new Run(this.store, this.history, chatId, asked?.message ?? null);
     this.#run = run;
     this.#watch.stop();
-    const key = uuid();
-    const model = this.store.state.info?.model ?? "default";
+    const { info, model: chosen } = this.store.state;
     /** @type {((signal: AbortSignal) => Promise<Response>) | null} */
     let open = null;
-    if (question) {
-      const message = { chatId, messageId: question.id, text: textOf(question), model, key };
-      open = (signal) => this.api.send(message, signal);
+    if (asked) {
+      const what = { chatId, message: asked.message, model: chosen ?? info?.model ?? "default", key: uuid() };
+      open = (signal) => (asked.how === "send" ? this.api.send(what, signal) : this.api.reply(what, signal));
     } else if (ready) {
       open = async () => ready;
     }
@@ -184,7 +275,9 @@ export class Chat {
         open,
         onOpen: () => this.#opened(run),
         onChunk: (chunk) => {
-          if (this.#run === run) run.take(chunk);
+          if (this.#run !== run) return;
+          run.take(chunk);
+          this.documents.take(chunk);
         },
         onLost: () => {
           if (this.#run === run && run.opened) this.store.set({ phase: "reconnecting" });
@@ -240,6 +333,7 @@ export class Chat {
     run.ended = true;
     this.#run = null;
     run.end();
+    this.documents.settle();
     await this.#sync(run.chatId);
     if (run.question) {
       tellTabs({ type: "changed", chatId: run.chatId });

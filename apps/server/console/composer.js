@@ -1,11 +1,10 @@
 // @ts-check
 // Where messages are written: Enter sends, Shift+Enter makes a line, Esc stops the answer. A draft outlives a reload.
 
+import { Attachments } from "./attachments.js";
 import { byId } from "./dom.js";
+import { LONGEST } from "./edit-view.js";
 import { count } from "./format.js";
-
-/** The longest message that the server takes, in UTF-16 units, which is what `length` counts. */
-const LONGEST = 2_000;
 
 export class Composer {
   #form = /** @type {HTMLFormElement} */ (byId("composer-form"));
@@ -17,14 +16,18 @@ export class Composer {
   #hint = byId("composer-hint");
   /** @type {string | null} */
   #draftOf = null;
+  /** @type {Attachments} */
+  #attachments;
 
   /**
+   * @param {import("./api.js").Api} api
    * @param {import("./store.js").Store} store
-   * @param {{ send: (text: string) => void, stop: () => void }} actions
+   * @param {{ send: (parts: import("./types/shapes.js").Part[]) => void, stop: () => void }} actions
    */
-  constructor(store, actions) {
+  constructor(api, store, actions) {
     this.store = store;
     this.actions = actions;
+    this.#attachments = new Attachments(api, store, () => this.#draw());
     this.#input.addEventListener("input", () => this.#changed());
     this.#input.addEventListener("keydown", (event) => {
       // While an input method composes a word, Enter chooses it.
@@ -60,10 +63,15 @@ export class Composer {
 
   #submit() {
     const text = this.#input.value.trim();
-    if (text === "" || text.length > LONGEST || this.store.state.readonly || this.store.state.phase === "loading") return;
+    const { readonly, phase } = this.store.state;
+    const nothing = text === "" && this.#attachments.count === 0;
+    if (nothing || !this.#attachments.ready || text.length > LONGEST || readonly || phase === "loading") return;
+    // Pictures stand before the words about them.
+    const parts = this.#attachments.take();
+    if (text !== "") parts.push({ type: "text", text });
     this.#input.value = "";
     this.#changed();
-    this.actions.send(text);
+    this.actions.send(parts);
     this.focus();
   }
 
@@ -89,11 +97,14 @@ export class Composer {
     const text = this.#input.value.trim();
     const running = phase === "sending" || phase === "streaming" || phase === "reconnecting" || phase === "stopping";
     const over = text.length - LONGEST;
+    const nothing = text === "" && this.#attachments.count === 0;
     this.#form.hidden = readonly;
+    byId("readonly-note").hidden = !readonly;
+    byId("dock-foot").hidden = readonly;
     this.#stop.hidden = !running;
     this.#stop.disabled = phase === "stopping";
-    this.#send.hidden = running && text === "";
-    this.#send.disabled = text === "" || over > 0 || phase === "loading";
+    this.#send.hidden = running && nothing;
+    this.#send.disabled = nothing || !this.#attachments.ready || over > 0 || phase === "loading";
     this.#counter.hidden = text === "";
     this.#counter.textContent = `${count(text.length)} / ${count(LONGEST)}`;
     this.#counter.classList.toggle("over", over > 0);

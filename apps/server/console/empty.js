@@ -11,14 +11,14 @@ const IDEAS = [
     text: "Explain in detail, with headings and a list, how a message travels through a chat server. Make it long.",
   },
   {
+    title: "Have a document written",
+    hint: "It grows beside the conversation, and keeps its versions.",
+    text: "Write a document about the history of tea.",
+  },
+  {
     title: "Stop an answer",
     hint: "Press Esc while it is written. What is there stays.",
     text: "Count from one to three hundred in words, one number per line.",
-  },
-  {
-    title: "Ask for code",
-    hint: "It is coloured when complete, and has a copy button.",
-    text: "Write a function in Rust that reverses the words of a sentence, with a test and a short explanation.",
   },
 ];
 
@@ -49,7 +49,6 @@ export function showEmpty(store, fill) {
     const failure = byId("load-error");
     failure.hidden = loadError === null;
     byId("load-error-words").textContent = loadError ?? "";
-    byId("model-name").textContent = info?.model ?? "";
     byId("empty-model").textContent = info ? modelSentence(info) : "";
     byId("version").textContent = info ? `Skein ${info.version}` : "Skein";
     drawBanner(info);

@@ -11,7 +11,7 @@ const queue = [];
 let working = false;
 
 /**
- * Colours a block of finished code by the language in its class.
+ * Colours a block of finished code by the language in its class; `auto` has it guessed.
  * @param {HTMLElement} code
  */
 export function highlight(code) {
@@ -27,8 +27,10 @@ async function work() {
     for (let code = queue.shift(); code; code = queue.shift()) {
       await idle();
       const language = /language-(\S+)/.exec(code.className)?.[1] ?? "";
-      if (!code.isConnected || !hljs.getLanguage(language)) continue;
-      const { value } = hljs.highlight(code.textContent ?? "", { language, ignoreIllegals: true });
+      const text = code.textContent ?? "";
+      const guessed = language === "auto";
+      if (!code.isConnected || (!guessed && !hljs.getLanguage(language))) continue;
+      const { value } = guessed ? hljs.highlightAuto(text) : hljs.highlight(text, { language, ignoreIllegals: true });
       code.replaceChildren(sanitise(value));
     }
   } finally {

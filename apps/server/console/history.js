@@ -74,6 +74,30 @@ export class History {
     this.store.set({ chats });
   }
 
+  /**
+   * Gives a conversation another title. It is shown at once, and taken back when the server does not take it.
+   * @param {string} id
+   * @param {string} title
+   */
+  async rename(id, title) {
+    const before = this.store.state.chats.find((chat) => chat.id === id)?.title ?? title;
+    this.retitle(id, title);
+    try {
+      this.retitle(id, (await this.api.changeChat(id, { title })).title);
+    } catch (error) {
+      this.retitle(id, before);
+      throw error;
+    }
+  }
+
+  /** Deletes all conversations. */
+  async removeAll() {
+    await this.api.deleteHistory();
+    this.#forgotten += 1;
+    this.#expected.clear();
+    this.store.set({ chats: [], hasMore: false });
+  }
+
   /** @param {string} id */
   async remove(id) {
     await this.api.deleteChat(id);

@@ -1,43 +1,66 @@
 // @ts-check
 // Puts the page together.
 
-import { Api, storedUser } from "./api.js";
+import { Account } from "./account.js";
+import { Api } from "./api.js";
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
+import { Documents } from "./documents.js";
+import { DocumentView } from "./document-view.js";
 import { byId } from "./dom.js";
 import { Drawers } from "./drawers.js";
 import { showEmpty } from "./empty.js";
 import { inFrame } from "./frame.js";
 import { History } from "./history.js";
 import { HistoryView } from "./history-view.js";
+import { Menu } from "./menu.js";
 import { Messages } from "./messages.js";
+import { Models } from "./models.js";
 import { Pane } from "./pane.js";
 import { onRoute, routeChat, setRoute } from "./route.js";
 import { FollowEnd } from "./scroll.js";
+import { Search } from "./search.js";
+import { storedUser } from "./session.js";
+import { Share } from "./share.js";
 import { Store } from "./store.js";
 import { onTabs, tellTabs } from "./tabs.js";
 import { startTheme } from "./theme.js";
+import { Title } from "./title.js";
 
 const store = new Store();
 const api = new Api();
 const conversations = new History(api, store);
-const chat = new Chat(api, store, conversations);
-const drawers = new Drawers();
+const documents = new Documents(api, store);
+const chat = new Chat(api, store, conversations, documents);
+const drawers = new Drawers(store, () => documents.close());
 const end = new FollowEnd(byId("messages"), byId("message-list"), byId("to-end"));
-const composer = new Composer(store, {
-  send: (text) => {
+const composer = new Composer(api, store, {
+  send: (parts) => {
     end.toEnd();
-    void chat.send(text);
+    void chat.send(parts);
   },
   stop: () => void chat.stop(),
 });
-
-new Messages(store, () => {
-  end.toEnd();
-  void chat.retry();
-  composer.focus();
+const messages = new Messages(store, {
+  retry: () => {
+    end.toEnd();
+    void chat.retry();
+    composer.focus();
+  },
+  edit: (message, text) => {
+    end.toEnd();
+    void chat.edit(message, text);
+    composer.focus();
+  },
+  reply: (message, callId, approved) => {
+    void chat.reply(message, callId, approved);
+    composer.focus();
+  },
+  vote: (id, up) => void chat.vote(id, up),
+  openDocument: (document) => void documents.open(document),
 });
 new Pane(store);
+new DocumentView(store, documents);
 new HistoryView(store, {
   open: (id) => {
     setRoute(id);
@@ -46,9 +69,37 @@ new HistoryView(store, {
   remove: (id, title) => askToDelete(id, title),
   more: () => conversations.more(),
 });
+const title = new Title(store, async (id, words) => {
+  try {
+    await conversations.rename(id, words);
+    tellTabs({ type: "changed", chatId: id });
+  } catch {
+    store.set({ notice: "The title was not changed" });
+  }
+});
+const share = new Share(store, (visibility) => chat.share(visibility));
+const account = new Account(api.session, store);
+const models = new Models(api, store);
+new Search(api, (chatId, messageId) => {
+  setRoute(chatId);
+  void show(chatId).then(() => {
+    if (store.state.chatId !== chatId) return;
+    end.leave();
+    messages.reveal(messageId);
+  });
+});
+new Menu("chat", {
+  "menu-rename": () => title.start(),
+  "menu-share": () => share.open(),
+  "menu-delete": () => {
+    const row = store.state.chats.find((each) => each.id === store.state.chatId);
+    if (row) askToDelete(row.id, row.title);
+  },
+});
+new Menu("history", { "menu-delete-all": askToDeleteAll });
 showEmpty(store, (text) => composer.fill(text));
 startTheme();
-store.on(["chatId", "chats", "phase", "notice", "user", "timing"], () => inFrame("head", drawHead));
+store.on(["chatId", "chats", "phase", "notice", "timing"], () => inFrame("head", drawHead));
 drawHead();
 
 /**
@@ -70,13 +121,11 @@ function newChat() {
   composer.focus();
 }
 
-/** The title above the messages and the word on the state of the answer. */
+/** The word on the state of the answer, and what can be done with the conversation. */
 function drawHead() {
-  const { chats, chatId, phase, notice, user, timing } = store.state;
-  const title = chats.find((row) => row.id === chatId)?.title ?? (chatId === null ? "New chat" : "Conversation");
-  byId("title").textContent = title;
-  document.title = chatId === null ? "Skein" : `${title} · Skein`;
-  byId("user").textContent = user ? user.email : "";
+  const { chats, chatId, phase, notice, timing } = store.state;
+  byId("chat-menu-frame").hidden = !chats.some((row) => row.id === chatId);
+  byId("history-menu-frame").hidden = chats.length === 0;
   const words = {
     idle: notice,
     loading: "",
@@ -103,6 +152,28 @@ function askToDelete(id, title) {
     if (dialog.returnValue === "delete") void remove(id, dialog);
   };
   dialog.showModal();
+}
+
+function askToDeleteAll() {
+  const dialog = /** @type {HTMLDialogElement} */ (byId("delete-all-dialog"));
+  byId("delete-all-failed").hidden = true;
+  dialog.returnValue = "";
+  dialog.onclose = () => {
+    if (dialog.returnValue === "delete") void removeAll(dialog);
+  };
+  dialog.showModal();
+}
+
+/** @param {HTMLDialogElement} dialog */
+async function removeAll(dialog) {
+  try {
+    await conversations.removeAll();
+    tellTabs({ type: "emptied" });
+    newChat();
+  } catch {
+    byId("delete-all-failed").hidden = false;
+    dialog.showModal();
+  }
 }
 
 /**
@@ -147,21 +218,31 @@ onTabs((message) => {
     if (store.state.chatId === message.chatId) newChat();
     return;
   }
+  if (message.type === "emptied") {
+    store.set({ chats: [], hasMore: false });
+    newChat();
+    return;
+  }
   void conversations.refresh();
   if (message.type === "run") void chat.announced(message.chatId, message.question);
 });
-/** @type {Api["onUser"]} */
-const changeUser = (user, fresh) => {
+/** @type {import("./session.js").Session["onUser"]} */
+const changeUser = (user, change) => {
   store.set({ user });
-  // The conversations of a user whom the server has forgotten are out of reach.
-  if (fresh) {
-    store.set({ chats: [], hasMore: false });
-    newChat();
+  if (change === "first" || change === "same") {
+    if (change === "same") void conversations.refresh();
+    return;
   }
+  // Another user's conversations are another list; one that is open may still be read if it is shared.
+  store.set({ chats: [], hasMore: false });
+  newChat();
+  void conversations.refresh();
+  if (change === "lost") account.open("Your session has ended. Please sign in again.");
 };
-api.onUser = changeUser;
+api.session.onUser = changeUser;
 
 store.set({ user: storedUser() });
+void models.load();
 void api.info().then(
   (info) => store.set({ info }),
   () => {},

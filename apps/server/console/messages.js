@@ -1,7 +1,7 @@
 // @ts-check
 // The messages of the open conversation, the view that follows their end, and what a screen reader is told of them.
 
-import { outcome, textOf } from "./answer.js";
+import { outcome, textOf, waiting } from "./answer.js";
 import { byId } from "./dom.js";
 import { inFrame } from "./frame.js";
 import { MessageView, confirmCopy } from "./message-view.js";
@@ -10,6 +10,9 @@ import { MessageView, confirmCopy } from "./message-view.js";
 const SLOW_DRAW_MS = 5;
 /** Of a longer answer a screen reader is told this much; the rest is read from the page. */
 const LONGEST_ANNOUNCEMENT = 1_500;
+
+/** A message that was searched for is marked for so long. */
+const FOUND_MS = 2_500;
 
 export class Messages {
   #list = byId("message-list");
@@ -22,12 +25,12 @@ export class Messages {
 
   /**
    * @param {import("./store.js").Store} store
-   * @param {() => void} onRetry
+   * @param {import("./message-view.js").MessageActions} actions
    */
-  constructor(store, onRetry) {
+  constructor(store, actions) {
     this.store = store;
-    this.onRetry = onRetry;
-    store.on(["messages", "phase"], () => this.#schedule());
+    this.actions = actions;
+    store.on(["messages", "phase", "votes", "readonly"], () => this.#schedule());
     this.#list.addEventListener("click", (event) => {
       const button = event.target instanceof Element ? event.target.closest(".copy-code") : null;
       const code = button?.closest(".code-frame")?.querySelector("code")?.textContent;
@@ -49,7 +52,7 @@ export class Messages {
   }
 
   #draw() {
-    const { messages, phase, readonly } = this.store.state;
+    const { messages, phase, readonly, votes } = this.store.state;
     const shown = messages.filter((message) => message.role === "user" || message.role === "assistant");
     const ids = new Set(shown.map((message) => message.id));
     for (const [id, view] of this.#views) {
@@ -63,11 +66,17 @@ export class Messages {
       let view = this.#views.get(message.id);
       if (!view || view.message !== message) {
         view?.element.remove();
-        view = new MessageView(message, this.onRetry);
+        view = new MessageView(message, this.actions);
         this.#views.set(message.id, view);
       }
       const last = message === shown.at(-1);
-      view.update(last && phase !== "idle" && message.metadata?.status === "streaming", last && phase === "idle" && !readonly);
+      view.update({
+        streaming: last && phase !== "idle" && message.metadata?.status === "streaming",
+        last,
+        free: phase === "idle" && !readonly,
+        vote: votes.get(message.id),
+        votable: !readonly && !message.local,
+      });
       /** @type {Element | null} */
       const place = before ? before.nextElementSibling : this.#list.firstElementChild;
       if (place !== view.element) this.#list.insertBefore(view.element, place);
@@ -75,6 +84,20 @@ export class Messages {
     }
     this.#list.classList.toggle("sending", phase === "sending" && shown.at(-1)?.role === "user");
     this.#announce();
+  }
+
+  /**
+   * Brings a message into view, such as one that was searched for, and marks it for a moment.
+   * @param {string} id
+   */
+  reveal(id) {
+    inFrame("reveal", () => {
+      const element = this.#views.get(id)?.element;
+      if (!element) return;
+      element.scrollIntoView({ block: "center" });
+      element.classList.add("found");
+      setTimeout(() => element.classList.remove("found"), FOUND_MS);
+    });
   }
 
   #announce() {
@@ -91,6 +114,8 @@ export class Messages {
     if (!done || outcome(done)?.kind === "failed") return;
     const text = textOf(done);
     const told = text.length > LONGEST_ANNOUNCEMENT ? `${text.slice(0, LONGEST_ANNOUNCEMENT)} … the answer goes on.` : text;
-    this.#announcer.textContent = outcome(done) ? `Stopped. ${told}` : `Skein answered: ${told}`;
+    const [asked] = waiting(done);
+    if (asked) this.#announcer.textContent = `Skein asks whether ${asked.type.slice("tool-".length)} may run.`;
+    else this.#announcer.textContent = outcome(done) ? `Stopped. ${told}` : `Skein answered: ${told}`;
   }
 }

@@ -20,7 +20,8 @@ export class Run {
    * @param {import("./store.js").Store} store
    * @param {import("./history.js").History} history
    * @param {string} chatId
-   * @param {Message | null} question the message that this tab sends; null when it joins a running answer
+   * @param {Message | null} question the message that this tab sends, or the answer that it has go on; null when it joins
+   *   a running answer
    */
   constructor(store, history, chatId, question) {
     this.store = store;

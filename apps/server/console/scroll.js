@@ -43,6 +43,11 @@ export class FollowEnd {
     this.#pin();
   }
 
+  /** Stays where the view is until the reader comes back to the end. */
+  leave() {
+    this.#set(false);
+  }
+
   #sized() {
     if (this.#following) this.#pin();
     this.#show();

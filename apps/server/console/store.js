@@ -24,12 +24,18 @@
  * @property {import("./types/shapes.js").ChatRow[]} chats
  * @property {boolean} hasMore
  * @property {string | null} chatId
- * @property {boolean} readonly
+ * @property {boolean} readonly whether the open conversation is somebody else's
+ * @property {import("./types/shapes.js").Visibility} visibility who may read the open conversation
+ * @property {string | null} sharedTitle the title of a conversation that is not in the list, because it is somebody else's
+ * @property {Map<string, boolean>} votes whether the reader found an answer good, by its id
  * @property {Message[]} messages
  * @property {string | null} loadError
  * @property {Phase} phase
  * @property {string} notice one word about the newest answer, such as "Stopped"
  * @property {import("./types/shapes.js").Usage | null} usage
+ * @property {import("./types/shapes.js").Model[]} models those to choose from, the default first
+ * @property {string | null} model the one that was chosen
+ * @property {import("./documents.js").OpenDocument | null} document
  * @property {Timing | null} timing
  */
 
@@ -42,11 +48,17 @@ export class Store {
     hasMore: false,
     chatId: null,
     readonly: false,
+    visibility: "private",
+    sharedTitle: null,
+    votes: new Map(),
     messages: [],
     loadError: null,
     phase: "idle",
     notice: "",
     usage: null,
+    models: [],
+    model: null,
+    document: null,
     timing: null,
   };
 

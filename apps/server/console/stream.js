@@ -1,7 +1,7 @@
 // @ts-check
 // Following one answer to its end, over as many connections as that takes.
 
-import { ApiError, Unreachable } from "./api.js";
+import { ApiError, Unreachable } from "./http.js";
 import { readEvents } from "./sse.js";
 
 /** @typedef {import("./types/wire.js").Chunk} Chunk */

@@ -2,8 +2,9 @@
 // What the tabs of one browser tell each other. Other browsers learn of a new answer from the server.
 
 /**
- * `run`: the answer to a message has started. `changed`: an answer has ended or a title has come. `deleted`: the chat is gone.
- * @typedef {{ type: "run", chatId: string, question: string } | { type: "changed" | "deleted", chatId: string }} TabMessage
+ * `run`: the answer to a message has started. `changed`: an answer has ended or a title has come. `deleted`: the chat is gone,
+ * `emptied`: all are.
+ * @typedef {{ type: "run", chatId: string, question: string } | { type: "changed" | "deleted", chatId: string } | { type: "emptied" }} TabMessage
  */
 
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("skein") : null;

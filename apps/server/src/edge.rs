@@ -22,8 +22,8 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id that a proxy may give a request.
 const MAX_REQUEST_ID: usize = 128;
 
-/// Pages may load what this server serves and nothing else.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+/// Pages may load what this server serves and nothing else, but for images that stand in a message or a document themselves.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 
 /// The id of a request, as the log and the answer have it.
 #[derive(Debug, Clone)]

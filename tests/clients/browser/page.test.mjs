@@ -176,9 +176,11 @@ describe("the console", () => {
       if (stop === null || stop.name === stops[0]?.name) break;
       stops.push(stop);
     }
-    const order = ["Skip to the message field", "new-chat", "Beta", "Delete “Beta”", "API docs", "theme-toggle", "pane-toggle"];
-    const rest = ["messages", "Copy", "composer", "pane-close", "pane-details"];
-    assert.deepEqual(stops.map((stop) => stop.name), [...order, ...rest]);
+    const sidebar = ["Skip to the message field", "new-chat", "search", "history-button", "Beta", "Delete “Beta”", "user", "API docs"];
+    const head = ["Beta", "model", "chat-button", "theme-toggle", "pane-toggle"];
+    const message = ["messages", "Edit", "Copy", "Good answer", "Bad answer", "Regenerate"];
+    const order = [...sidebar, ...head, ...message, "attach", "composer", "pane-close", "pane-details"];
+    assert.deepEqual(stops.map((stop) => stop.name), order);
     assert.deepEqual(stops.filter((stop) => !stop.shown), []);
   });
 

@@ -21,6 +21,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs in with an e-mail address and a password. Whichever of them is wrong, the answer is the same. */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends the session of the bearer token, and that of the refresh token if the body has one. It is no error when there is
+         *     none.
+         */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who the caller is. */
+        get: operations["me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The next pair of tokens for a refresh token, which is good for one use: a second one ends its session. */
+        post: operations["refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes an account. With a guest's token it is the guest's, and they keep their chats; their earlier tokens end. */
+        post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who the caller is and until when, or `null`: the chatbot template asks on load and on focus. */
+        get: operations["session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chat": {
         parameters: {
             query?: never;
@@ -30,13 +135,34 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stores a message and streams its answer (`docs/wire/ai-sdk.md` W20 to W24). A running answer is stopped, its text kept. */
+        /**
+         * Stores a message and streams its answer, or goes on with an answer whose tool calls the reader has allowed or denied
+         *     (`docs/wire/ai-sdk.md` W20 to W24, W27). A running answer is stopped by a new message, its text kept.
+         */
         post: operations["send"];
         /** Deletes a chat and gives it as it was. One that is not there is answered as one of another's (`docs/wire/ai-sdk.md` W33). */
-        delete: operations["delete"];
+        delete: operations["delete_chat"];
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/chat/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives a chat that the caller may read. */
+        get: operations["chat"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes a chat's title or who may read it, and gives it as it is now. */
+        patch: operations["change_chat"];
         trace?: never;
     };
     "/api/chat/{id}/stop": {
@@ -90,6 +216,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/document": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists a document's versions, oldest first; of a long history the newest 1,000, or about 32 MiB of them. */
+        get: operations["documentVersions"];
+        put?: never;
+        /**
+         * Stores a version, of a new document if there is none of this id, and gives it in an array. The body is read as JSON
+         *     whatever its content type says.
+         */
+        post: operations["saveDocument"];
+        /**
+         * Goes back to an older version: deletes those that are newer than `timestamp`, with the suggestions to them, and gives
+         *     them oldest first (`docs/wire/ai-sdk.md` W29).
+         */
+        delete: operations["restoreDocument"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/blob/{id}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives an uploaded image. No token is needed: whoever has the address may read it. */
+        get: operations["file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stores an image for the next message (`docs/wire/ai-sdk.md` W77). What sort of image it is, its bytes say. */
+        post: operations["upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/history": {
         parameters: {
             query?: never;
@@ -101,7 +286,11 @@ export interface paths {
         get: operations["history"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Deletes all of the caller's chats that were there, and says how many. Running answers among them are stopped, and nothing of
+         *     them is kept.
+         */
+        delete: operations["delete_history"];
         options?: never;
         head?: never;
         patch?: never;
@@ -118,10 +307,89 @@ export interface paths {
         get: operations["messages"];
         put?: never;
         post?: never;
+        /**
+         * Deletes a message of the caller's and all after it in its chat, whoever said them, and says how many. An answer that is
+         *     being written there is stopped, and nothing of it kept.
+         */
+        delete: operations["delete_messages"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the models. Names that stand for the default model because old clients send them have their capabilities told, and are
+         *     not offered.
+         */
+        get: operations["models"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Finds the caller's own messages that hold every word, newest first (`docs/wire/ai-sdk.md` W28). */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the suggestions to all versions of a document, oldest first, the newest 1,000 of them. A document that is not
+         *     there has none.
+         */
+        get: operations["suggestions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the votes in a chat of the caller's, those on messages in order. Others do not see them, in a public chat neither. */
+        get: operations["votes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Votes on a message in a chat of the caller's; the last vote counts. The body is read as JSON whatever its content type says. */
+        patch: operations["vote"];
         trace?: never;
     };
     "/health": {
@@ -162,6 +430,12 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What to change of a conversation; at least one of the two. */
+        ChangeChatRequest: {
+            /** @description The new title: 1 to 200 UTF-16 units without blanks around them, no control characters. */
+            title?: string | null;
+            visibility?: components["schemas"]["VisibilityName"] | null;
+        };
         /** @description The body of `POST /api/chat`. Either `message` or `messages` must be there; keys beyond these are ignored. */
         ChatRequest: {
             /**
@@ -170,7 +444,10 @@ export interface components {
              */
             id: string;
             message?: components["schemas"]["ChatRequestMessage"] | null;
-            /** @description The whole conversation, in place of `message`. Its last element must be a new user message. */
+            /**
+             * @description The whole conversation, in place of `message`. Its last element is a new user message, or the answer that waits for
+             *     its reader, with what they said to its calls; nothing else of it counts.
+             */
             messages?: Record<string, never>[] | null;
             /** @description The model to answer; an unknown one is taken as the default model. */
             selectedChatModel?: string | null;
@@ -207,7 +484,7 @@ export interface components {
              */
             url: string;
         };
-        /** @description A conversation in a list, or one that was deleted. */
+        /** @description A conversation: in a list, alone, or as it was before it was deleted. */
         ChatRow: {
             /**
              * Format: date-time
@@ -257,6 +534,61 @@ export interface components {
              */
             totalMax: number;
         };
+        /** @description An e-mail address and a password. */
+        CredentialsRequest: {
+            /**
+             * Format: email
+             * @description The address.
+             */
+            email: string;
+            /**
+             * Format: password
+             * @description The password; of a new account at least 6 characters.
+             */
+            password: string;
+        };
+        /** @description How many were deleted. */
+        DeletedResponse: {
+            /**
+             * Format: int64
+             * @description The same number, where other frontends look for it.
+             */
+            deleted: number;
+            /**
+             * Format: int64
+             * @description So many.
+             */
+            deletedCount: number;
+        };
+        /**
+         * @description What sort of document.
+         * @enum {string}
+         */
+        DocumentKindName: "text" | "code" | "image" | "sheet";
+        /** @description One version of a document. */
+        DocumentRow: {
+            /** @description The whole text; of an image, its base64. */
+            content: string;
+            /**
+             * Format: date-time
+             * @description When the version was written; no other version of the document has the same time.
+             */
+            createdAt: string;
+            /**
+             * Format: uuid
+             * @description The document's id, the same in all versions.
+             */
+            id: string;
+            /** @description What sort of document. */
+            kind: components["schemas"]["DocumentKindName"];
+            /** @description Its title. */
+            title: string;
+            /**
+             * Format: uuid
+             * @description Its owner; `null` for one that belongs to no user.
+             */
+            userId?: string | null;
+        };
         /** @description The body of an error answer. */
         ErrorBody: {
             /** @description Which parameter was wrong. */
@@ -275,6 +607,11 @@ export interface components {
             /** @description The request's id; with a status of 500 and above. */
             request_id?: string | null;
         };
+        /**
+         * Format: binary
+         * @description The bytes of a file.
+         */
+        FileBytes: string;
         /** @description How the process is. */
         HealthResponse: {
             /** @description `ok`, or why not: `stopping`, `no database`. */
@@ -291,7 +628,10 @@ export interface components {
         MessagesResponse: {
             /** @description Whether the caller may only read. */
             isReadonly: boolean;
-            /** @description They, oldest first. One that is being written is left out: its stream tells it. */
+            /**
+             * @description They, oldest first. One that is being written is left out, since its stream tells it; one that goes on after its
+             *     reader answered is shown as it was before.
+             */
             messages: components["schemas"]["UiMessage"][];
             /**
              * Format: uuid
@@ -301,24 +641,170 @@ export interface components {
             /** @description Who may read the conversation. */
             visibility: components["schemas"]["VisibilityName"];
         };
+        /** @description What a model can do. */
+        ModelCapabilities: {
+            /** @description Show its thinking. */
+            reasoning: boolean;
+            /** @description Call tools; without it the model is offered none. */
+            tools: boolean;
+            /** @description See images; without it a frontend takes no attachments. */
+            vision: boolean;
+        };
+        /** @description A model to choose. */
+        ModelRow: {
+            /** @description What it can do. */
+            capabilities: components["schemas"]["ModelCapabilities"];
+            /** @description One sentence about it; empty when there is none. */
+            description: string;
+            /** @description The name that `selectedChatModel` takes. */
+            id: string;
+            /** @description The name that people see. */
+            name: string;
+            /** @description Who serves it. */
+            provider: string;
+        };
+        /** @description The models to choose from. */
+        ModelsResponse: {
+            /** @description What each can do, by its id. */
+            capabilities: {
+                [key: string]: components["schemas"]["ModelCapabilities"];
+            };
+            /** @description They, in the operator's order. */
+            models: components["schemas"]["ModelRow"][];
+        };
+        /** @description A refresh token, good for one use. */
+        RefreshRequest: {
+            /**
+             * Format: password
+             * @description The token that signing in or the last refresh gave.
+             */
+            refresh_token: string;
+        };
         /**
          * @description Who speaks in a message.
          * @enum {string}
          */
         RoleName: "system" | "user" | "assistant";
+        /** @description A version of a document. */
+        SaveDocumentRequest: {
+            /** @description The whole text, of at most 1 MiB; an image's base64 may be longer. */
+            content: string;
+            /** @description Whether a person typed it: it takes the newest version's place then, and else is a version of its own. */
+            isManualEdit?: boolean | null;
+            /** @description What sort of document. */
+            kind: components["schemas"]["DocumentKindName"];
+            /** @description Its title. */
+            title: string;
+        };
+        /** @description What was found, newest first. */
+        SearchResponse: {
+            /** @description It. */
+            results: components["schemas"]["SearchResult"][];
+        };
+        /** @description A message that was found. */
+        SearchResult: {
+            /**
+             * Format: uuid
+             * @description Its conversation.
+             */
+            chatId: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            /**
+             * @description Up to 160 characters around the first place where it was found, on one line; `…` where it was cut. Plain text: it is
+             *     neither HTML nor Markdown, though the message may be.
+             */
+            excerpt: string;
+            /**
+             * Format: uuid
+             * @description It.
+             */
+            messageId: string;
+            /** @description Who speaks. */
+            role: components["schemas"]["RoleName"];
+            /** @description That conversation's title, `New chat` until it has one. */
+            title: string;
+        };
+        /** @description Who is signed in, as the frontend's own session endpoint says it; nobody is `null` in its place. */
+        SessionResponse: {
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            expires: string;
+            /** @description Who. */
+            user: components["schemas"]["UserView"];
+        };
+        /** @description What signing out answers: an empty object. */
+        SignedOut: Record<string, never>;
         /** @description What came of a stop. */
         StopResponse: {
             /** @description Whether an answer was being written that is stopped now. */
             stopped: boolean;
         };
+        /** @description A proposed change to one version of a document. */
+        SuggestionRow: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            /** @description Why; `null` when nothing was said. The key is always there, as in the frontend's own row. */
+            description?: string | null;
+            /**
+             * Format: date-time
+             * @description The time of the version that it was made for.
+             */
+            documentCreatedAt: string;
+            /**
+             * Format: uuid
+             * @description The document.
+             */
+            documentId: string;
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /** @description Whether it was dealt with. */
+            isResolved: boolean;
+            /** @description The words to replace. */
+            originalText: string;
+            /** @description The words to put there. */
+            suggestedText: string;
+            /**
+             * Format: uuid
+             * @description Who it was made for.
+             */
+            userId: string;
+        };
         /** @description A token and whom it speaks for. */
         TokenResponse: {
             /** @description The token, for `Authorization: Bearer`. */
             access_token: string;
+            /**
+             * Format: int64
+             * @description How many seconds the token lives.
+             */
+            expires_in?: number | null;
+            /** @description What `POST /api/auth/refresh` takes, once, for the next token. */
+            refresh_token?: string | null;
             /** @description Always `bearer`. */
             token_type: string;
             /** @description Whom it speaks for. */
             user: components["schemas"]["UserView"];
+        };
+        /** @description Whether a reader lets a tool call run. */
+        UiApproval: {
+            /** @description What the reader said; left out while they have not. */
+            approved?: boolean | null;
+            /** @description The id under which it was asked. */
+            id: string;
+            /** @description Why, in the reader's words. */
+            reason?: string | null;
         };
         /** @description Why a message stopped short. */
         UiError: {
@@ -352,12 +838,13 @@ export interface components {
              */
             createdAt: string;
             error?: components["schemas"]["UiError"] | null;
-            /** @description What became of it: `completed`, `incomplete`, `cancelled` or `failed`. */
+            /** @description What became of it: `completed`, `incomplete`, `cancelled` or `failed`; `in_progress` while it goes on. */
             status: string;
             usage?: components["schemas"]["UsageView"] | null;
         };
         /** @description A part of a message. `type` says which of the other keys are there; no key is ever `null` for being absent. */
         UiPart: {
+            approval?: components["schemas"]["UiApproval"] | null;
             /** @description The data of a data part. */
             data?: unknown;
             /** @description Why a tool call failed. */
@@ -376,7 +863,10 @@ export interface components {
             rawInput?: string | null;
             /** @description The id of a source. */
             sourceId?: string | null;
-            /** @description Of a text or a reasoning, `done`; of a tool call, `input-available`, `output-available` or `output-error`. */
+            /**
+             * @description Of a text or a reasoning, `done`; of a tool call, `input-available`, `output-available` or `output-error`, and for
+             *     frontends that know approvals `approval-requested`, `approval-responded` or `output-denied`.
+             */
             state?: string | null;
             /** @description The text of a text or a reasoning. */
             text?: string | null;
@@ -388,6 +878,33 @@ export interface components {
             type: string;
             /** @description Where a file or a source is. */
             url?: string | null;
+        };
+        /** @description The form of an upload. */
+        UploadForm: {
+            /**
+             * Format: binary
+             * @description A JPEG or PNG of at most 5242880 bytes.
+             */
+            file: string;
+        };
+        /** @description A file that was stored. */
+        UploadResponse: {
+            /** @description What its bytes are served with as `Content-Disposition`. */
+            contentDisposition: string;
+            /** @description Its media type, exactly. */
+            contentType: string;
+            /**
+             * Format: uri
+             * @description Where it is downloaded.
+             */
+            downloadUrl: string;
+            /** @description Its name, 1 to 100 UTF-16 units: the `name` of the next message's file part. */
+            pathname: string;
+            /**
+             * Format: uri
+             * @description Where it is read, without a token: absolute, for an image element and for the next message's file part.
+             */
+            url: string;
         };
         /** @description What an answer cost, in tokens. */
         UsageView: {
@@ -442,6 +959,41 @@ export interface components {
          * @enum {string}
          */
         VisibilityName: "public" | "private";
+        /** @description A vote. */
+        VoteRequest: {
+            /**
+             * Format: uuid
+             * @description The conversation.
+             */
+            chatId: string;
+            /**
+             * Format: uuid
+             * @description The message.
+             */
+            messageId: string;
+            /** @description What the reader thinks of it. */
+            type: components["schemas"]["VoteType"];
+        };
+        /** @description What the owner of a conversation thinks of a message in it. */
+        VoteRow: {
+            /**
+             * Format: uuid
+             * @description The conversation.
+             */
+            chatId: string;
+            /** @description Thumbs up, or else down. */
+            isUpvoted: boolean;
+            /**
+             * Format: uuid
+             * @description The message.
+             */
+            messageId: string;
+        };
+        /**
+         * @description What a reader thinks of a message.
+         * @enum {string}
+         */
+        VoteType: "up" | "down";
     };
     responses: never;
     parameters: never;
@@ -468,6 +1020,15 @@ export interface operations {
                     "application/json": components["schemas"]["TokenResponse"];
                 };
             };
+            /** @description Too many from this address; `Retry-After` says when. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not right now. */
             503: {
                 headers: {
@@ -475,6 +1036,250 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CredentialsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenResponse"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The address or the password is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many from this address or for this account; `Retry-After` says when. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedOut"];
+                };
+            };
+            /** @description Not right now; the session goes on. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenResponse"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The token is none, was used, or its session ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many from this address; `Retry-After` says when. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CredentialsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenResponse"];
+                };
+            };
+            /** @description Not an e-mail address or a password that is accepted, or the address is taken. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many from this address; `Retry-After` says when. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionResponse"] | null;
                 };
             };
         };
@@ -528,7 +1333,25 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description There is no such answer that could go on. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description More messages than this user may send in 24 hours. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -546,7 +1369,7 @@ export interface operations {
             };
         };
     };
-    delete: {
+    delete_chat: {
         parameters: {
             query: {
                 /** @description The chat's id. */
@@ -583,6 +1406,118 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatRow"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeChatRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -719,6 +1654,292 @@ export interface operations {
             };
         };
     };
+    documentVersions: {
+        parameters: {
+            query: {
+                /** @description The document's id. */
+                id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentRow"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    saveDocument: {
+        parameters: {
+            query: {
+                /** @description The document's id, chosen by the client. */
+                id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveDocumentRequest"];
+            };
+        };
+        responses: {
+            /** @description The version as it is stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentRow"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    restoreDocument: {
+        parameters: {
+            query: {
+                /** @description The document's id. */
+                id: string;
+                /** @description The `createdAt` of the version to go back to; JavaScript's own way to print a date is taken too. */
+                timestamp: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The versions that were deleted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentRow"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    file: {
+        parameters: {
+            query?: {
+                /** @description `1` has browsers save it. */
+                download?: string;
+            };
+            header?: {
+                /** @description One range of bytes, such as `bytes=0-99`. */
+                Range?: string | null;
+                /** @description The `ETag` of what the client has. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The upload's id. */
+                id: string;
+                /** @description The upload's name; no other leads to it. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The image. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": components["schemas"]["FileBytes"];
+                    "image/png": components["schemas"]["FileBytes"];
+                };
+            };
+            /** @description A range of its bytes. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": components["schemas"]["FileBytes"];
+                    "image/png": components["schemas"]["FileBytes"];
+                };
+            };
+            /** @description The client has it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No upload has this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It has no such range; `Content-Range` has its size. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["UploadForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadResponse"];
+                };
+            };
+            /** @description No file, or one that is too large or no JPEG or PNG; `error` has a sentence for each. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The form could not be read, or the file could not be stored. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     history: {
         parameters: {
             query?: {
@@ -770,6 +1991,33 @@ export interface operations {
             };
         };
     };
+    delete_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedResponse"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     messages: {
         parameters: {
             query: {
@@ -807,6 +2055,283 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_messages: {
+        parameters: {
+            query: {
+                /** @description The message's id. */
+                id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedResponse"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelsResponse"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query: {
+                /** @description Words, 1 to 200 characters. */
+                q: string;
+                /** @description 1 to 50; 20 unless given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchResponse"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    suggestions: {
+        parameters: {
+            query: {
+                /** @description The document's id. */
+                documentId: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuggestionRow"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    votes: {
+        parameters: {
+            query: {
+                /** @description The chat's id. */
+                chatId: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoteRow"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    vote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VoteRequest"];
+            };
+        };
+        responses: {
+            /** @description `Message voted` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

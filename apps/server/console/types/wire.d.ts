@@ -2,7 +2,7 @@
  * The chunks of a chat stream, as far as the console reads them. Server-sent events lie outside OpenAPI, so these types are
  * written by hand; a chunk of another type is ignored, and so are keys that are not named here.
  */
-import type { Usage } from "./shapes.js";
+import type { DocumentKind, Suggestion, Usage } from "./shapes.js";
 
 export type Chunk =
   | { type: "start"; messageId?: string }
@@ -15,6 +15,13 @@ export type Chunk =
   | { type: "tool-input-error"; toolCallId: string; toolName: string; input: unknown; errorText: string }
   | { type: "tool-output-available"; toolCallId: string; output: unknown }
   | { type: "tool-output-error"; toolCallId: string; errorText: string }
+  | { type: "tool-approval-request"; approvalId: string; toolCallId: string }
+  | { type: "tool-output-denied"; toolCallId: string }
+  | { type: "file"; url: string; mediaType: string }
+  | { type: "data-kind"; data: DocumentKind }
+  | { type: "data-id" | "data-title" | "data-textDelta" | "data-codeDelta" | "data-sheetDelta" | "data-imageDelta"; data: string }
+  | { type: "data-clear" | "data-finish"; data: null }
+  | { type: "data-suggestion"; data: SuggestionData }
   | { type: "data-usage"; data: Usage }
   | { type: "data-chat-title"; data: string }
   | { type: "data-appendMessage"; data: string }
@@ -22,3 +29,7 @@ export type Chunk =
   | { type: "finish" }
   | { type: "error"; errorText: string }
   | { type: "abort" };
+
+/** A suggestion as it is told while it is made; the rest of its row is stored at the end. */
+export type SuggestionData = Pick<Suggestion, "id" | "documentId" | "originalText" | "suggestedText" | "isResolved"> &
+  Partial<Suggestion>;
