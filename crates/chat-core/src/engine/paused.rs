@@ -153,8 +153,14 @@ pub(super) async fn expire(shared: &Shared) -> Result<usize, StoreError> {
         let expired = shared.ports.runs.list_expired(at_ms, PAGE).await?;
         let before = ended;
         for paused in &expired {
-            if close(shared, *paused, RunStatus::Expired).await? == Closed::Done {
-                ended += 1;
+            match close(shared, *paused, RunStatus::Expired).await {
+                Ok(Closed::Done) => ended += 1,
+                Ok(Closed::Lost) => {}
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                // One that cannot be read must not keep the others from expiring.
+                Err(error @ (StoreError::Corrupt { .. } | StoreError::Fatal(_))) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, run = %paused.run, "an expired run cannot be ended");
+                }
             }
         }
         // A page of which none could be ended is looked at again with the next round.

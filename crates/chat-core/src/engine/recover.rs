@@ -141,11 +141,12 @@ pub(super) fn relive(
         last = log.push(leg.opened_at_ms, send::opening_event(&leg), None);
         shown = last;
     }
+    let mut is_hidden = false;
     for event in stored {
-        // A close that was flushed and not stored may yet be another one.
-        let is_closing = event.kind.is_closing();
+        // A close that was flushed and not stored may yet be another one, and then nobody is asked for consent.
+        is_hidden |= event.kind.is_closing() || event.kind.comes_with_pause();
         last = log.push(event.at_ms, event.kind, event.raw);
-        if !is_closing {
+        if !is_hidden {
             shown = last;
         }
     }

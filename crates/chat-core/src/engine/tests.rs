@@ -6,6 +6,7 @@ mod nodes;
 mod property;
 mod support;
 mod tools;
+mod waiting;
 
 use std::{
     sync::{Arc, atomic::Ordering},

@@ -293,15 +293,28 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Whether a pause was lost because its run is to stop: nobody else closes the leg then.
+    /// Whether a pause was lost because its run is to stop, and nobody else closes the leg then; or because the leg was
+    /// deleted, and nobody can answer what it would ask.
     async fn is_stopped_pause(&self) -> bool {
         let pauses = matches!(self.fold.closing(), Some(fold::Closing::Paused(_)));
         if !pauses {
             return false;
         }
-        let standing = self.shared.ports.runs.standing(&[self.live.leg.id]).await;
-        // A leg that is left open because the store cannot say so now is found and closed like any that was forgotten.
-        matches!(standing.as_deref(), Ok([Standing::Stopping]))
+        let mut wait = CLOSE_RETRY.0;
+        loop {
+            match self.shared.ports.runs.standing(&[self.live.leg.id]).await {
+                Ok(standing) => {
+                    let standing = standing.first();
+                    return matches!(standing, Some(Standing::Stopping | Standing::Gone));
+                }
+                Err(StoreError::Unavailable(_)) => {
+                    sleep(wait).await;
+                    wait = (wait * 2).min(CLOSE_RETRY.1);
+                }
+                // A leg that is left open is found and closed like any that was forgotten.
+                Err(StoreError::Corrupt { .. } | StoreError::Fatal(_)) => return false,
+            }
+        }
     }
 
     /// Takes the pause back, which was not shown, with what was asked for it: calls of a run that was stopped do not wait.

@@ -29,18 +29,18 @@ use crate::{
 const NOW_MS: i64 = 1_700_000_000_000;
 
 /// A house whose one tool needs consent.
-struct Asking {
-    house: House,
-    tool: Arc<Weather>,
-    clock: Arc<ManualClock>,
+pub(super) struct Asking {
+    pub(super) house: House,
+    pub(super) tool: Arc<Weather>,
+    pub(super) clock: Arc<ManualClock>,
 }
 
 impl Asking {
-    fn new(scripts: impl IntoIterator<Item = Vec<Line>>) -> Self {
+    pub(super) fn new(scripts: impl IntoIterator<Item = Vec<Line>>) -> Self {
         Self::with(scripts, Duration::ZERO, &Faulty::default())
     }
 
-    fn with(
+    pub(super) fn with(
         scripts: impl IntoIterator<Item = Vec<Line>>,
         takes: Duration,
         faults: &Faulty,
@@ -67,7 +67,7 @@ impl Asking {
         asking
     }
 
-    fn ports(&self) -> Ports {
+    pub(super) fn ports(&self) -> Ports {
         let free = Weather::new("free", Duration::ZERO);
         Ports {
             clock: Arc::clone(&self.clock) as _,
@@ -77,12 +77,12 @@ impl Asking {
     }
 
     /// Another node over the same store.
-    fn node(&self) -> Engine {
+    pub(super) fn node(&self) -> Engine {
         let model = Arc::clone(&self.house.model) as _;
         start(self.ports(), model, Settings::default())
     }
 
-    fn message(&self, id: u128, text: &str) -> Send {
+    pub(super) fn message(&self, id: u128, text: &str) -> Send {
         let mut send = self.house.message(id, text);
         send.settings.tools = vec!["weather".to_owned(), "free".to_owned()];
         send.settings.consent = vec!["weather".to_owned()];
@@ -90,14 +90,14 @@ impl Asking {
     }
 
     /// Sends, reads to the end and gives the leg with its events.
-    async fn ask(&self, id: u128) -> (Leg, Vec<RunEvent>) {
+    pub(super) async fn ask(&self, id: u128) -> (Leg, Vec<RunEvent>) {
         let send = self.message(id, "What is the weather?");
         let leg = self.house.engine.send(send).await.unwrap().leg;
         let events = read_all(&self.house.engine, leg.id).await;
         (leg, events)
     }
 
-    fn resume(&self, leg: &Leg, answers: &[(&str, bool, Option<&str>)]) -> Resume {
+    pub(super) fn resume(&self, leg: &Leg, answers: &[(&str, bool, Option<&str>)]) -> Resume {
         let answer = |(call_id, approved, reason): &(&str, bool, Option<&str>)| ApprovalAnswer {
             call_id: (*call_id).to_owned(),
             approved: *approved,
@@ -114,18 +114,18 @@ impl Asking {
         }
     }
 
-    async fn stored(&self, leg: &Leg) -> Message {
+    pub(super) async fn stored(&self, leg: &Leg) -> Message {
         let found = self.house.store.find_message(leg.message).await.unwrap();
         found.unwrap()
     }
 
-    async fn status(&self, leg: &Leg) -> RunStatus {
+    pub(super) async fn status(&self, leg: &Leg) -> RunStatus {
         let found = self.house.store.find_leg(leg.id).await.unwrap();
         found.unwrap().status
     }
 }
 
-fn weather() -> Vec<Line> {
+pub(super) fn weather() -> Vec<Line> {
     let mut script = vec![Line::text("Let me see. ")];
     script.extend(calls([call(0, "weather", "{\"city\":\"Rome\"}")]));
     script
@@ -163,7 +163,7 @@ fn place(events: &[RunEvent], wanted: impl Fn(&EventKind) -> bool) -> usize {
     place.unwrap_or_else(|| panic!("{events:#?}"))
 }
 
-const fn is_asked(kind: &EventKind) -> bool {
+pub(super) const fn is_asked(kind: &EventKind) -> bool {
     matches!(kind, EventKind::ApprovalRequested { .. })
 }
 

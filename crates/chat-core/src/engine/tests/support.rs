@@ -17,7 +17,7 @@ use crate::{
     error::EngineError,
     event::{EventKind, Field, RunEvent},
     fold::{Closing, Fold},
-    id::{ConversationId, LegId, MessageId, NodeId, UserId},
+    id::{ConversationId, LegId, MessageId, NodeId, RunId, UserId},
     message::{Message, PartContent},
     ports::{
         Beat, Checkpoint, CloseLeg, Closed, EndPaused, LocalSignals, LogBatch, Model,
@@ -117,7 +117,9 @@ impl House {
     }
 
     pub(super) fn message(&self, id: u128, text: &str) -> Send {
-        message(&self.owner, self.conversation, id, text)
+        let mut message = message(&self.owner, self.conversation, id, text);
+        message.settings.tools = self.engine.0.tools.keys().cloned().collect();
+        message
     }
 
     pub(super) async fn send(&self, id: u128, text: &str) -> Sent {
@@ -264,6 +266,10 @@ pub(super) struct Faulty {
     pub(super) failing_appends: Arc<AtomicUsize>,
     /// Appends with this leg are refused, now and later.
     pub(super) refused: Arc<OnceLock<LegId>>,
+    /// So many questions how legs stand fail first, for the time being.
+    pub(super) failing_standings: Arc<AtomicUsize>,
+    /// The end of this run is refused while it waits, now and later.
+    pub(super) endless: Arc<OnceLock<RunId>>,
 }
 
 impl Faulty {
@@ -303,6 +309,9 @@ impl Runs for Faulty {
     }
 
     async fn end_paused(&self, end: EndPaused) -> Result<Closed, StoreError> {
+        if Some(&end.run) == self.endless.get() {
+            return Err(StoreError::Fatal("as the test wants it".into()));
+        }
         self.store.end_paused(end).await
     }
 
@@ -319,6 +328,7 @@ impl Runs for Faulty {
     }
 
     async fn standing(&self, legs: &[LegId]) -> Result<Vec<Standing>, StoreError> {
+        Self::fails(&self.failing_standings)?;
         self.store.standing(legs).await
     }
 

@@ -1,0 +1,91 @@
+//! Runs that begin to wait while something else happens to them.
+
+use std::{
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
+
+use tokio::time::sleep;
+
+use super::{
+    consent::{Asking, is_asked, weather},
+    support::{Faulty, RunText as _, read_all},
+};
+use crate::{
+    id::ConversationId,
+    message::MessageStatus,
+    run::{Leg, Outcome, RunStatus},
+};
+
+/// A house whose closes take so long, with a run that is about to wait.
+async fn about_to_wait(slow_close: Duration, faults: Faulty) -> (Asking, Leg) {
+    let faults = Faulty {
+        slow_close,
+        ..faults
+    };
+    let asking = Asking::with([weather()], Duration::ZERO, &faults);
+    let send = asking.message(10, "What is the weather?");
+    let leg = asking.house.engine.send(send).await.unwrap().leg;
+    sleep(Duration::from_millis(100)).await;
+    (asking, leg)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_after_a_stop_leaves_nothing_waiting() {
+    let (asking, leg) = about_to_wait(Duration::from_hours(1), Faulty::default()).await;
+    assert!(asking.house.stop().await.unwrap());
+    let restarted = asking.house.restarted();
+    assert_eq!(restarted.recover().await.unwrap(), 1);
+    let events = read_all(&restarted, leg.id).await;
+    assert!(
+        matches!(events.ending(), Some((Outcome::Cancelled, _))),
+        "{events:#?}"
+    );
+    assert!(!events.iter().any(|event| is_asked(&event.kind)));
+    let message = asking.stored(&leg).await;
+    assert_eq!(message.body.status, MessageStatus::Cancelled);
+    let calls = message.body.parts.iter();
+    let mut calls = calls.filter_map(|part| part.content.as_call());
+    assert!(calls.all(|call| !call.waits_for_consent()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn readers_of_a_deleted_leg_are_asked_nothing() {
+    let (asking, leg) = about_to_wait(Duration::from_millis(500), Faulty::default()).await;
+    let house = &asking.house;
+    let (events, ()) = tokio::join!(read_all(&house.engine, leg.id), async {
+        sleep(Duration::from_millis(100)).await;
+        let deleted = house.engine.delete(&house.owner, house.conversation).await;
+        deleted.unwrap();
+    });
+    assert_eq!(events.ending(), Some((Outcome::Cancelled, None)));
+    assert!(!events.iter().any(|event| is_asked(&event.kind)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_of_a_run_that_begins_to_wait_outlasts_a_store_that_is_away() {
+    let faults = Faulty {
+        failing_standings: Arc::new(AtomicUsize::new(3)),
+        ..Faulty::default()
+    };
+    let (asking, leg) = about_to_wait(Duration::from_millis(500), faults).await;
+    assert!(asking.house.stop().await.unwrap());
+    assert_eq!(asking.status(&leg).await, RunStatus::Cancelled);
+    let events = read_all(&asking.house.engine, leg.id).await;
+    assert_eq!(events.ending(), Some((Outcome::Cancelled, None)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_run_that_cannot_be_ended_does_not_keep_others_from_expiring() {
+    let faults = Faulty::default();
+    let mut asking = Asking::with([weather(), weather()], Duration::ZERO, &faults);
+    let (first, _) = asking.ask(10).await;
+    faults.endless.set(first.run).unwrap();
+    asking.clock.move_by(1);
+    asking.house.conversation = ConversationId::new(uuid::Uuid::from_u128(3));
+    let (second, _) = asking.ask(11).await;
+    asking.clock.move_by(600_000);
+    sleep(Duration::from_secs(6)).await;
+    assert_eq!(asking.status(&second).await, RunStatus::Expired);
+    assert_eq!(asking.status(&first).await, RunStatus::RequiresAction);
+}
