@@ -108,7 +108,8 @@ pub struct Settings {
     pub max_leg: Duration,
     /// A run that waits for its reader's consent expires after this long.
     pub max_pause: Duration,
-    /// A leg whose text outgrows this many bytes is ended as incomplete.
+    /// A leg is ended as incomplete when its text, with what the legs of its run before it wrote, outgrows this many
+    /// bytes.
     pub max_leg_bytes: usize,
     /// New sends are refused while all live legs together hold more than this many bytes of text.
     pub max_live_bytes: usize,

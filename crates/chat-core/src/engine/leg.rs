@@ -15,6 +15,7 @@ use super::{
     send::Start,
     shared::Held,
     step::Step,
+    tools::MOST_CALLS,
     watch,
     writer::{End, Gone, Writer},
 };
@@ -163,7 +164,7 @@ impl Task<'_> {
             let mut outputs = Vec::new();
             if end.is_none() {
                 step.calls.retain(|(part, call)| {
-                    let waits = self.needs_consent(call);
+                    let waits = asked.len() < MOST_CALLS && self.needs_consent(call);
                     if waits {
                         asked.push(*part);
                     }
@@ -225,7 +226,10 @@ impl Task<'_> {
             biased;
             halt = halted(self.writer.live, false) => return Err(halt),
             inlined = prompt::inline_images(&mut prompt, attachments) => {
-                inlined.map_err(|error| self.log_unread(&error))?;
+                if !inlined.map_err(|error| self.log_unread(&error))? {
+                    tracing::info!(leg = %self.writer.live.leg.id, "the images of a message are too large for a prompt");
+                    return Err(End::failed(RunError::PromptTooLong).into());
+                }
             }
         }
         Ok(prompt)

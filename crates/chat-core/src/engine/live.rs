@@ -32,6 +32,7 @@ pub(crate) struct LiveLeg {
     pub(crate) prior: Prior,
     /// Its events.
     pub(crate) log: Arc<LegLog>,
+    prior_bytes: usize,
     stop: CancellationToken,
     cause: OnceLock<StopCause>,
     release: CancellationToken,
@@ -39,14 +40,21 @@ pub(crate) struct LiveLeg {
 
 impl LiveLeg {
     pub(super) fn new(leg: Leg, log: LegLog, prior: Prior) -> Self {
+        let prior_parts = prior.parts.iter();
         Self {
             leg,
+            prior_bytes: prior_parts.map(|part| part.content.weight()).sum(),
             prior,
             log: Arc::new(log),
             stop: CancellationToken::new(),
             cause: OnceLock::new(),
             release: CancellationToken::new(),
         }
+    }
+
+    /// How many bytes its events take, and the parts that the legs before it wrote: its message is one record.
+    pub(super) fn bytes(&self) -> usize {
+        self.log.bytes().saturating_add(self.prior_bytes)
     }
 
     /// Asks its task to stop. The first cause counts.

@@ -18,6 +18,9 @@ const PAGES: (u32, u32) = (4, 64);
 /// refuse bodies of such sizes.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
+/// No prompt is larger than this: a message may name any number of stored images, the same one again and again.
+const MAX_BYTES_WITH_IMAGES: usize = 4 * MAX_BYTES;
+
 /// A prompt that fits.
 #[derive(Debug)]
 pub(super) struct Prompt {
@@ -123,12 +126,12 @@ pub(super) fn build(
 
 /// Puts the bytes of stored images in the place of their URLs, which a model's server could not reach.
 ///
-/// The newest message has all of its images; once those of older ones would make the prompt too large, they are left out
-/// together with all before them.
+/// Once the images of older messages would make the prompt too large, they are left out together with all before them. The
+/// newest message has all of its images; `false`, when these are more than a prompt may ever have.
 pub(super) async fn inline_images(
     prompt: &mut Prompt,
     attachments: &dyn Attachments,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let mut room = MAX_BYTES.saturating_sub(prompt.bytes);
     let (mut is_newest, mut is_full) = (true, false);
     for item in prompt.items.iter_mut().rev() {
@@ -154,10 +157,13 @@ pub(super) async fn inline_images(
             room = room.saturating_sub(data.len());
             prompt.bytes += data.len();
             images.push(data);
+            if prompt.bytes > MAX_BYTES_WITH_IMAGES {
+                return Ok(false);
+            }
         }
         is_newest = false;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The encoding that a leg counts in.

@@ -114,10 +114,7 @@ impl Task<'_> {
                     | ModelEventKind::CallStarted { .. }
                     | ModelEventKind::CallArguments { .. } => {
                         pen.write(&mut self.writer, kind, raw).await;
-                        if self.writer.live.log.bytes() > self.writer.shared.settings.max_leg_bytes
-                        {
-                            return Err(End::incomplete(RunError::TooLarge).into());
-                        }
+                        self.check_size()?;
                     }
                 },
             }
@@ -128,6 +125,14 @@ impl Task<'_> {
         let step = pen.finish(&mut self.writer, reason, usage);
         self.writer.show();
         Ok(step)
+    }
+
+    /// Ends the leg once it is too large to be kept.
+    pub(super) fn check_size(&self) -> Result<(), Halt> {
+        if self.writer.live.bytes() > self.writer.shared.settings.max_leg_bytes {
+            return Err(End::incomplete(RunError::TooLarge).into());
+        }
+        Ok(())
     }
 }
 

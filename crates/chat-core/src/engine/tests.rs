@@ -2,6 +2,7 @@ mod burst;
 mod changing;
 mod consent;
 mod faults;
+mod limits;
 mod nodes;
 mod property;
 mod support;

@@ -1,7 +1,7 @@
 //! Running the tools that a model calls, and asking their reader first where that is needed.
 
 use async_trait::async_trait;
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Map, Value};
 use tokio::{sync::mpsc, time::sleep_until};
 
@@ -13,12 +13,16 @@ use super::{
 use crate::{
     event::{EventKind, Reply},
     message::{Call, ToolResult},
-    ports::{Model, ToolCallContext, ToolEvent, ToolEvents},
+    ports::{Model, Tool, ToolCallContext, ToolEvent, ToolEvents},
     run::{LegSettings, RunError},
 };
 
 /// So many events of tools wait to be written; a tool that tells more waits.
 const TOLD_EVENTS: usize = 64;
+/// So many calls of a step are run, or asked about; each may cost another model's answer.
+pub(super) const MOST_CALLS: usize = 64;
+/// So many of them run side by side.
+const CALLS_AT_ONCE: usize = 8;
 
 impl Task<'_> {
     /// Runs the calls of earlier legs that this leg's answers consent to and that have no outcome yet.
@@ -52,14 +56,14 @@ impl Task<'_> {
 
     /// Whether this call waits for its reader's consent before it runs. One that cannot be run at all is not asked about.
     pub(super) fn needs_consent(&self, call: &Call) -> bool {
-        let shared = self.writer.shared;
-        is_consented_to(&self.writer.live.leg.settings, call)
-            && shared.tools.contains_key(&call.name)
+        let settings = &self.writer.live.leg.settings;
+        settings.consent.contains(&call.name)
+            && offered(self.writer.shared, settings, call).is_some()
             && serde_json::from_str::<Map<String, Value>>(&call.arguments).is_ok()
     }
 
-    /// Runs the calls side by side; their outcomes are written as they come. `consented` says whether their reader has
-    /// let them run.
+    /// Runs the calls, some at a time; their outcomes are written as they come. `consented` says whether their reader
+    /// has let them run. Those beyond [`MOST_CALLS`] fail.
     pub(super) async fn run_tools(
         &mut self,
         model: &dyn Model,
@@ -87,19 +91,23 @@ impl Task<'_> {
             model,
             events: &teller,
         };
-        let mut running: FuturesUnordered<_> = calls
+        let runs: Vec<_> = calls
             .iter()
-            .map(|(ordinal, call)| {
+            .enumerate()
+            .map(|(place, (ordinal, call))| {
                 let context = &context;
                 async move {
-                    (
-                        *ordinal,
-                        call.call_id.clone(),
-                        run_tool(shared, context, call, consented).await,
-                    )
+                    let result = if place < MOST_CALLS {
+                        run_tool(shared, context, call, consented).await
+                    } else {
+                        let message = format!("At most {MOST_CALLS} calls are run at a time.");
+                        ToolResult::Error { message }
+                    };
+                    (*ordinal, call.call_id.clone(), result)
                 }
             })
             .collect();
+        let mut running = stream::iter(runs).buffer_unordered(CALLS_AT_ONCE);
         let mut outputs = Vec::with_capacity(calls.len());
         loop {
             let done = tokio::select! {
@@ -129,6 +137,7 @@ impl Task<'_> {
                 None,
             );
             self.writer.show();
+            self.check_size()?;
             outputs.push((call_id, result));
         }
         Ok(outputs)
@@ -137,15 +146,15 @@ impl Task<'_> {
     fn write_told(&mut self, event: ToolEvent) -> Result<(), Halt> {
         self.writer.push(event.into(), None);
         self.writer.show();
-        if self.writer.live.log.bytes() > self.writer.shared.settings.max_leg_bytes {
-            return Err(End::incomplete(RunError::TooLarge).into());
-        }
-        Ok(())
+        self.check_size()
     }
 }
 
-fn is_consented_to(settings: &LegSettings, call: &Call) -> bool {
-    settings.consent.contains(&call.name)
+/// The tool that is called, if the model was offered it: it may name others that it knows of.
+fn offered<'a>(shared: &'a Shared, settings: &LegSettings, call: &Call) -> Option<&'a dyn Tool> {
+    let is_offered = settings.tools.contains(&call.name);
+    let tool = shared.tools.get(&call.name).filter(|_| is_offered);
+    tool.map(AsRef::as_ref)
 }
 
 async fn run_tool(
@@ -154,17 +163,24 @@ async fn run_tool(
     call: &Call,
     consented: bool,
 ) -> ToolResult {
-    match shared.tools.get(&call.name) {
-        // Those that can be run were asked about.
-        Some(_) if is_consented_to(context.settings, call) && !consented => ToolResult::Error {
+    let name = &call.name;
+    let tool = if consented {
+        // This leg may be another model's, which is offered less.
+        shared.tools.get(name).map(AsRef::as_ref)
+    } else {
+        offered(shared, context.settings, call)
+    };
+    match tool {
+        // The others were asked about.
+        Some(_) if context.settings.consent.contains(name) && !consented => ToolResult::Error {
             message: format!(
-                "The arguments of {} are not a JSON object, so its reader could not be asked for consent.",
-                call.name
+                "The reader could not be asked for consent: the arguments of {name} are not a JSON object, or there are \
+                 too many calls at a time."
             ),
         },
         Some(tool) => tool.run(context, &call.arguments).await,
         None => ToolResult::Error {
-            message: format!("There is no tool named {}.", call.name),
+            message: format!("There is no tool named {name}."),
         },
     }
 }

@@ -200,7 +200,7 @@ async fn a_send_beyond_its_quota_is_refused() {
 }
 
 /// Knows files whose URLs begin with `/files/`, so large as the number that follows.
-struct Files;
+pub(super) struct Files;
 
 #[async_trait]
 impl Attachments for Files {
@@ -213,7 +213,7 @@ impl Attachments for Files {
     }
 }
 
-fn with_images(house: &House, number: u128, urls: &[&str]) -> crate::engine::Send {
+pub(super) fn with_images(house: &House, number: u128, urls: &[&str]) -> crate::engine::Send {
     let mut send = house.message(number, "Look");
     let images = urls.iter().map(|url| PartContent::File {
         media_type: "image/png".to_owned(),
