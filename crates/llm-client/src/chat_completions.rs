@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
     ConfigError, UpstreamConfig,
-    fault::{Failure, Fault},
+    fault::{Failure, Fault, Parameter},
     retry,
     transport::{self, Body, Form},
 };
@@ -29,7 +29,8 @@ pub use models::ModelList;
 use events::Events;
 use quirks::{Learned, Quirks};
 
-/// How often a request is spelled anew in one answer: once for each field that can be refused.
+/// How often a request is spelled anew in one answer: once for each field that can be refused. Tools are not counted, since
+/// they are left out once and never come back.
 const SPELLINGS: u32 = 2;
 
 /// How large a whole completion may be, as a multiple of a stream's longest line.
@@ -68,6 +69,7 @@ impl Shared {
         self.learned.find(model).unwrap_or_else(|| Quirks {
             new_limit: request::is_reasoning(model),
             stream_options: self.config.endpoint.knows_stream_options(),
+            tools: true,
         })
     }
 }
@@ -178,10 +180,16 @@ impl Model for ChatCompletions {
             };
             let other = failure
                 .refused
-                .filter(|_| spelled < SPELLINGS)
+                .filter(|field| *field == Parameter::Tools || spelled < SPELLINGS)
                 .and_then(|field| quirks.without(field));
             if let Some(other) = other {
                 spelled += 1;
+                if quirks.tools && !other.tools {
+                    tracing::info!(
+                        model = request.model,
+                        "the model's server takes no tools for this model; it is asked without them from now on"
+                    );
+                }
                 quirks = other;
                 self.shared.learned.keep(&request.model, quirks);
                 body = Bytes::from(request::body(&request, quirks));

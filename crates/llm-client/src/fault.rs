@@ -28,6 +28,7 @@ pub(crate) enum Parameter {
     MaxCompletionTokens,
     StreamOptions,
     ResponseFormat,
+    Tools,
 }
 
 /// What happened, for the operator's log.
@@ -301,8 +302,23 @@ impl Report {
         self.code == name || self.kind == name
     }
 
-    /// The parameter that a 400 or 422 calls unknown.
+    /// Whether the server says that this model takes no tools: Ollama of most models, vLLM and llama.cpp of any until they are
+    /// started for it, the last with status 500.
+    fn refuses_tools(&self, status: StatusCode) -> bool {
+        let phrases = [
+            "does not support tools",
+            "tool choice requires",
+            "tools param requires",
+        ];
+        matches!(status.as_u16(), 400 | 422 | 500 | 501)
+            && phrases.iter().any(|phrase| self.message.contains(phrase))
+    }
+
+    /// The parameter that a 400 or 422 calls unknown, or tools that are refused.
     fn refused(&self, status: StatusCode) -> Option<Parameter> {
+        if self.refuses_tools(status) {
+            return Some(Parameter::Tools);
+        }
         if !matches!(status.as_u16(), 400 | 422) || self.too_long(Some(status.as_u16())) {
             return None;
         }
@@ -330,6 +346,8 @@ impl Report {
             Some(Parameter::StreamOptions)
         } else if names("response_format") {
             Some(Parameter::ResponseFormat)
+        } else if self.param == "tools" || find_word(&self.message, "tools").is_some() {
+            Some(Parameter::Tools)
         } else if self.param == "max_completion_tokens" {
             Some(Parameter::MaxCompletionTokens)
         } else if self.param == "max_tokens" {

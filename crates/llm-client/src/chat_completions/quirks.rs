@@ -17,6 +17,8 @@ pub(super) struct Quirks {
     pub(super) new_limit: bool,
     /// Whether the usage is asked for.
     pub(super) stream_options: bool,
+    /// Whether it is offered tools.
+    pub(super) tools: bool,
 }
 
 impl Quirks {
@@ -35,9 +37,15 @@ impl Quirks {
                 stream_options: false,
                 ..self
             }),
+            // A model that takes no tools can still answer.
+            Parameter::Tools if self.tools => Some(Self {
+                tools: false,
+                ..self
+            }),
             Parameter::MaxTokens
             | Parameter::MaxCompletionTokens
             | Parameter::StreamOptions
+            | Parameter::Tools
             | Parameter::ResponseFormat => None,
         }
     }

@@ -31,7 +31,11 @@ pub(super) fn body(request: &ModelRequest, quirks: Quirks) -> Vec<u8> {
         }),
         max_tokens,
         max_completion_tokens,
-        tools: request.tools.iter().map(tool).collect(),
+        tools: if quirks.tools {
+            request.tools.iter().map(tool).collect()
+        } else {
+            Vec::new()
+        },
     };
     // Strings, numbers and values that were JSON before cannot fail.
     serde_json::to_vec(&body).unwrap_or_default()

@@ -6,6 +6,7 @@ use chat_core::{
     event::FinishReason,
     ports::{
         Model, ModelAnswer, ModelError, ModelErrorKind, ModelEventKind, ModelRequest, PromptItem,
+        ToolSpec,
     },
 };
 use futures_util::StreamExt;
@@ -478,6 +479,36 @@ async fn a_refused_field_is_left_out_and_remembered_by_all_lanes() {
     let last = &mock.requests()[3].body;
     assert_eq!(last["max_completion_tokens"], 100);
     assert!(last.get("max_tokens").is_none() && last.get("stream_options").is_none());
+}
+
+#[tokio::test]
+async fn a_model_that_takes_no_tools_answers_without_them() {
+    let mock = mock();
+    let client = client(&mock);
+    mock.push(Scenario {
+        rejects: vec!["tools".to_owned()],
+        ..Scenario::tokens(1)
+    });
+    mock.push(Scenario::tokens(1));
+    mock.push(Scenario::tokens(1));
+    let request = ModelRequest {
+        tools: vec![ToolSpec {
+            name: "weather".to_owned(),
+            description: String::new(),
+            parameters: serde_json::json!({"type": "object"}),
+        }],
+        ..hello("m")
+    };
+    for _ in 0..2 {
+        let answer = client.answer(request.clone()).await.unwrap();
+        assert_eq!(read(answer).await.2, Ok(FinishReason::Stop));
+    }
+    let offered: Vec<bool> = mock
+        .requests()
+        .iter()
+        .map(|request| request.body.get("tools").is_some())
+        .collect();
+    assert_eq!(offered, [true, false, false]);
 }
 
 #[tokio::test]

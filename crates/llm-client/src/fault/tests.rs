@@ -164,7 +164,7 @@ fn passes_on_when_to_come_back() {
 
 #[test]
 fn names_the_parameter_that_is_refused() {
-    use Parameter::{MaxCompletionTokens, MaxTokens, StreamOptions};
+    use Parameter::{MaxCompletionTokens, MaxTokens, StreamOptions, Tools};
     for (body, refused) in [
         (
             r#"{"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.","param":"max_tokens","code":"unsupported_parameter"}}"#,
@@ -198,12 +198,30 @@ fn names_the_parameter_that_is_refused() {
             r#"{"error":{"message":"Unsupported parameter: 'logprobs'"}}"#,
             None,
         ),
+        (
+            r#"{"error":{"message":"registry.ollama.ai/library/gemma:2b does not support tools","type":"api_error","param":null,"code":null}}"#,
+            Some(Tools),
+        ),
+        (
+            r#"{"object":"error","message":"\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set","type":"BadRequestError","param":null,"code":400}"#,
+            Some(Tools),
+        ),
+        (
+            r#"{"error":{"message":"tools is not supported in this model.","type":"invalid_request_error","param":null,"code":null}}"#,
+            Some(Tools),
+        ),
+        (
+            r#"{"error":{"message":"Invalid 'tools': array too long","param":"tools"}}"#,
+            None,
+        ),
         ("<html>", None),
     ] {
         assert_eq!(failure(400, &[], body).refused, refused, "{body}");
     }
     let server_fault = r#"{"error":{"message":"Unknown parameter: 'stream_options'."}}"#;
     assert_eq!(failure(500, &[], server_fault).refused, None);
+    let llama = r#"{"error":{"code":500,"message":"tools param requires --jinja flag","type":"server_error"}}"#;
+    assert_eq!(failure(500, &[], llama).refused, Some(Tools));
 }
 
 #[test]

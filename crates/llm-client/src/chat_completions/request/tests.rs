@@ -8,6 +8,7 @@ use super::{body, is_reasoning};
 use crate::chat_completions::quirks::Quirks;
 
 const PLAIN: Quirks = Quirks {
+    tools: true,
     new_limit: false,
     stream_options: true,
 };
@@ -66,6 +67,7 @@ fn minds_the_quirks() {
         Quirks {
             new_limit: true,
             stream_options: false,
+            tools: true,
         },
     );
     assert_eq!(
