@@ -18,6 +18,8 @@ const NEWEST: &[&str] = &["ai5", "ai6", "ai7"];
 const MATRIX: &[&str] = &["ai5", "ai6", "ai7", "ai5old", "ai5b", "ai6old", "ai7old"];
 const CLIENT_TESTS: &[&str] = &["clients/*.test.mjs"];
 const BROWSER_TESTS: &[&str] = &["browser/*.test.mjs"];
+/// The tests in the browser that take versions of the client packages; the others are of the console.
+const PACKAGES_IN_BROWSER: &[&str] = &["browser/react.test.mjs"];
 /// Modules of the server's tests that choose the store themselves, or need none; the others run over both stores.
 const CHOOSE_THEIR_STORE: &[&str] = &["commands::", "crash::", "nodes::", "openapi::", "process::"];
 /// Where `tests/clients/support/servers.mjs` looks for the store of the servers that it starts.
@@ -55,6 +57,9 @@ pub(crate) fn conformance(workspace: &Workspace) -> ExitCode {
         run.step("programs", || programs(workspace))?;
         run.tests("clients", || {
             node_tests(workspace, &clients, MATRIX, CLIENT_TESTS, None)
+        })?;
+        run.tests("clients in the browser", || {
+            node_tests(workspace, &clients, MATRIX, PACKAGES_IN_BROWSER, None)
         })
     })
 }

@@ -25,8 +25,8 @@ export async function startBrowser() {
   const shots = process.env.SKEIN_SCREENSHOTS ?? home;
   const browser = await chromium.launch({ executablePath, args: FLAGS, env: { PATH: process.env.PATH, HOME: home } });
   return {
-    /** Opens a visitor of the console at `url`, who shares nothing with any other. */
-    visit: async (url, options = {}) => {
+    /** Opens a visitor of the page at `url`, who shares nothing with any other. It may ask the origins of `also` too. */
+    visit: async (url, { also = [], ...options } = {}) => {
       // Without motion a colour is never on its way to another one while it is looked at.
       const still = { viewport: { width: 1280, height: 800 }, reducedMotion: "reduce" };
       const context = await browser.newContext({ ...still, ...options });
@@ -39,7 +39,7 @@ export async function startBrowser() {
       );
       context.on("request", (request) => {
         const to = new URL(request.url());
-        const local = ["data:", "blob:"].includes(to.protocol) || to.origin === new URL(url).origin;
+        const local = ["data:", "blob:"].includes(to.protocol) || [new URL(url).origin, ...also].includes(to.origin);
         if (!local) visitor.faults.push(`a request to ${to.origin}`);
       });
       context.on("weberror", (fault) => visitor.faults.push(`an uncaught error: ${fault.error()}`));

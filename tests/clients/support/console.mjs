@@ -8,16 +8,18 @@ import { caller, startMock, startSkein } from "./servers.mjs";
 
 /** What Chromium writes to its console when a connection is lost, which the page cannot prevent. */
 const LOST = /^on the console: Failed to load resource: net::ERR_/;
+/** And when the server refuses a request. */
+const REFUSED = /^on the console: Failed to load resource: the server responded with a status of (\d+)/;
 
 /**
  * Starts a model, a server and a browser before the tests of a file and stops them after. `check` makes a test that is
- * given the page of a new visitor; what may not happen on any page fails it.
+ * given the page of a new visitor; what may not happen on any page fails it. `env` is the server's.
  */
-export function startConsole() {
+export function startConsole({ env } = {}) {
   const world = {};
   before(async () => {
     world.mock = await startMock();
-    world.skein = await startSkein({ mock: world.mock });
+    world.skein = await startSkein({ mock: world.mock, env: await env?.() });
     world.browser = await startBrowser();
   });
   after(async () => {
@@ -25,8 +27,11 @@ export function startConsole() {
     await world.skein?.stop();
     await world.mock?.stop();
   });
-  /** `lossy`: connections are lost on purpose. `prepare` gives what the body gets too, such as the page's own `url`. */
-  world.check = (name, body, { lossy = false, prepare = () => ({}), ...options } = {}) =>
+  /**
+   * `lossy`: connections are lost on purpose. `refused`: the statuses that requests are refused with on purpose. `prepare`
+   * gives what the body gets too, such as the page's own `url`.
+   */
+  world.check = (name, body, { lossy = false, refused = [], prepare = () => ({}), ...options } = {}) =>
     test(name, async () => {
       world.skein.checkAlive();
       world.mock.checkAlive();
@@ -34,7 +39,8 @@ export function startConsole() {
       const visitor = await world.browser.visit(prepared.url ?? world.skein.url, options);
       try {
         await body({ ...visitor, ...prepared });
-        assert.deepEqual(visitor.faults.filter((fault) => !(lossy && LOST.test(fault))), []);
+        const meant = (fault) => (lossy && LOST.test(fault)) || refused.includes(Number(REFUSED.exec(fault)?.[1]));
+        assert.deepEqual(visitor.faults.filter((fault) => !meant(fault)), []);
       } finally {
         await visitor.context.close();
         await prepared.stop?.();

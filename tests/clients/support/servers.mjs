@@ -105,6 +105,7 @@ export function caller(skein, token) {
     return { status: answer.status, body: await answer.json() };
   };
   return {
+    token,
     headers,
     call,
     /** The stored messages of a conversation. */
