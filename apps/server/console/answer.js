@@ -141,7 +141,8 @@ export function waiting(message) {
 
 /**
  * Joins the stored messages with those on the page. A message that is on the page keeps its object, so that its view stays;
- * a tail that the server does not hold stays while it tells of a failure right behind the server's last message.
+ * a tail that the server does not hold stays while it tells of a failure, or waits for the reader, right behind the server's
+ * last message.
  * @param {Message[]} stored
  * @param {Message[]} shown
  * @returns {Message[]}
@@ -159,7 +160,7 @@ export function reconcile(stored, shown) {
   const lastStored = stored.at(-1)?.id;
   const at = lastStored === undefined ? -1 : shown.findIndex((message) => message.id === lastStored);
   const tail = at >= 0 || stored.length === 0 ? shown.slice(at + 1) : [];
-  return tail.some((message) => outcome(message) !== null) ? [...merged, ...tail] : merged;
+  return tail.some((message) => outcome(message) !== null || waiting(message).length > 0) ? [...merged, ...tail] : merged;
 }
 
 /**
