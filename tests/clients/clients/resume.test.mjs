@@ -51,6 +51,23 @@ for (const name of VERSIONS) {
       assert.deepEqual(await world.stored(page.id), onPage(again));
     });
 
+    test("has the whole answer of a page that was left", async () => {
+      const answer = tokens(100, 10);
+      const page = world.open(ai);
+      const sending = page.send(`[[mock: reasoning="First I think."]] ${answer.prompt}`);
+      await page.shows(50);
+      await page.chat.stop();
+      await sending;
+      const again = await reloaded(page);
+      await again.chat.resumeStream();
+
+      assert.equal(again.text(), answer.text);
+      const [, { parts }] = await world.guest.messages(page.id);
+      const thoughtAndSaid = parts.filter((part) => part.type !== "step-start");
+      assert.deepEqual(thoughtAndSaid.map((part) => [part.type, part.state]), [["reasoning", "done"], ["text", "done"]]);
+      assert.equal(thoughtAndSaid[1].text, answer.text);
+    });
+
     test("shows every word once that was kept when the server was killed", async () => {
       const answer = tokens(3000, 10);
       const page = world.open(ai);
