@@ -55,6 +55,7 @@ export class Account {
     this.#fail("");
     this.#forms.register.hidden = how !== "register";
     this.#forms.login.hidden = how !== "login";
+    byId("login-leaves").hidden = this.store.state.chats.length === 0;
     const titles = { register: "Create an account", login: "Sign in" };
     byId("account-heading").textContent = how === null ? "Your account" : titles[how];
     if (how !== null) this.#field(how, "email").focus();

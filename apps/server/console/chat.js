@@ -74,13 +74,16 @@ export class Chat {
     else this.#idle();
   }
 
-  /** Reads what else there is to know about a conversation: its votes, or its title if it is somebody else's. @param {string} chatId */
+  /** Reads what else there is to know about a conversation: its votes, and its title if the list does not have it. @param {string} chatId */
   async #describe(chatId) {
-    const { messages, readonly } = this.store.state;
+    const { messages, readonly, chats } = this.store.state;
     if (messages.length === 0) return;
     try {
-      const found = readonly ? { sharedTitle: (await this.api.chat(chatId)).title } : { votes: await this.#votes(chatId) };
-      if (this.store.state.chatId === chatId) this.store.set(found);
+      const [votes, row] = await Promise.all([
+        readonly ? new Map() : this.#votes(chatId),
+        chats.some((each) => each.id === chatId) ? null : this.api.chat(chatId),
+      ]);
+      if (this.store.state.chatId === chatId) this.store.set({ votes, foundTitle: row?.title ?? null });
     } catch {
       // The conversation can be read without.
     }
@@ -239,7 +242,7 @@ export class Chat {
       messages: [],
       readonly: false,
       visibility: "private",
-      sharedTitle: null,
+      foundTitle: null,
       votes: new Map(),
       loadError: null,
       phase: "idle",

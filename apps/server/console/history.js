@@ -70,6 +70,7 @@ export class History {
    * @param {string} title
    */
   retitle(id, title) {
+    if (this.store.state.chatId === id && this.store.state.foundTitle !== null) this.store.set({ foundTitle: title });
     const chats = this.store.state.chats.map((chat) => (chat.id === id ? { ...chat, title } : chat));
     this.store.set({ chats });
   }

@@ -25,7 +25,7 @@ import { Share } from "./share.js";
 import { Store } from "./store.js";
 import { onTabs, tellTabs } from "./tabs.js";
 import { startTheme } from "./theme.js";
-import { Title } from "./title.js";
+import { Title, isOwn, titleOf } from "./title.js";
 
 const store = new Store();
 const api = new Api();
@@ -92,14 +92,13 @@ new Menu("chat", {
   "menu-rename": () => title.start(),
   "menu-share": () => share.open(),
   "menu-delete": () => {
-    const row = store.state.chats.find((each) => each.id === store.state.chatId);
-    if (row) askToDelete(row.id, row.title);
+    if (store.state.chatId) askToDelete(store.state.chatId, titleOf(store.state));
   },
 });
 new Menu("history", { "menu-delete-all": askToDeleteAll });
 showEmpty(store, (text) => composer.fill(text));
 startTheme();
-store.on(["chatId", "chats", "phase", "notice", "timing"], () => inFrame("head", drawHead));
+store.on(["chatId", "chats", "messages", "readonly", "phase", "notice", "timing"], () => inFrame("head", drawHead));
 drawHead();
 
 /**
@@ -123,8 +122,8 @@ function newChat() {
 
 /** The word on the state of the answer, and what can be done with the conversation. */
 function drawHead() {
-  const { chats, chatId, phase, notice, timing } = store.state;
-  byId("chat-menu-frame").hidden = !chats.some((row) => row.id === chatId);
+  const { chats, phase, notice, timing } = store.state;
+  byId("chat-menu-frame").hidden = !isOwn(store.state);
   byId("history-menu-frame").hidden = chats.length === 0;
   const words = {
     idle: notice,

@@ -1,7 +1,7 @@
 // @ts-check
 // One message on the page.
 
-import { outcome, textOf } from "./answer.js";
+import { outcome, textOf, waiting } from "./answer.js";
 import { copyText, h, icon } from "./dom.js";
 import { EditView } from "./edit-view.js";
 import { fileView } from "./file-view.js";
@@ -132,10 +132,11 @@ export class MessageView {
     this.#drawNote(ending);
     const { copy, up, down, retry } = this.#buttons;
     copy.hidden = streaming || textOf(this.message) === "";
-    up.hidden = down.hidden = !votable || streaming || parts.length === 0;
+    const waits = waiting(this.message).length > 0;
+    up.hidden = down.hidden = !votable || streaming || waits || parts.length === 0;
     up.setAttribute("aria-pressed", String(vote === true));
     down.setAttribute("aria-pressed", String(vote === false));
-    retry.hidden = !free || !last || streaming;
+    retry.hidden = !free || !last || streaming || waits;
     const failed = ending?.kind === "failed";
     retry.className = failed ? "plain-button" : "quiet-button";
     setLabel(retry, ending ? "Try again" : "Regenerate");

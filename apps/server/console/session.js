@@ -21,11 +21,14 @@ export class Session {
   /** @type {Promise<string> | null} */
   #making = null;
 
+  /** Whom the page acts as now. @type {string | null} */
+  #actsAs = storedUser()?.id ?? null;
+
   constructor() {
-    // Another tab has signed in or out. The same user's new token is no change.
+    // Another tab has signed in or out.
     addEventListener("storage", (event) => {
       const user = storedUser();
-      if (event.key === "skein.user" && user) this.onUser(user, parse(event.oldValue)?.id === user.id ? "same" : "other");
+      if (event.key === "skein.user" && user) this.#act(user, "other");
     });
   }
 
@@ -93,14 +96,13 @@ export class Session {
       if (response.ok) return this.#keep(await response.json(), "other");
       if (response.status !== 400 && response.status !== 401) throw await toError(response);
     }
-    const before = storedUser();
+    const lost = storedUser()?.type === "regular";
     this.#forget();
-    if (stale === null && before === null) return this.#makeGuest("first");
-    return this.#makeGuest(before?.type === "regular" ? "lost" : "other");
+    return this.#makeGuest(lost ? "lost" : "other");
   }
 
   /**
-   * @param {Change} change
+   * @param {"other" | "lost"} change
    * @returns {Promise<string>}
    */
   async #makeGuest(change) {
@@ -111,15 +113,25 @@ export class Session {
 
   /**
    * @param {SignInAnswer} answer
-   * @param {Change} change unless it is the same user
+   * @param {"other" | "lost"} change
    */
   #keep(answer, change) {
-    const same = storedUser()?.id === answer.user.id;
     remember("token", answer.access_token);
     remember("refresh", answer.refresh_token ?? null);
     remember("user", JSON.stringify(answer.user));
-    this.onUser(answer.user, same ? "same" : change);
+    this.#act(answer.user, change);
     return answer.access_token;
+  }
+
+  /**
+   * @param {User} user
+   * @param {"other" | "lost"} change unless it is the same user, or the first
+   */
+  #act(user, change) {
+    const before = this.#actsAs;
+    this.#actsAs = user.id;
+    if (before === user.id) this.onUser(user, "same");
+    else this.onUser(user, before === null ? "first" : change);
   }
 
   #forget() {

@@ -26,7 +26,7 @@
  * @property {string | null} chatId
  * @property {boolean} readonly whether the open conversation is somebody else's
  * @property {import("./types/shapes.js").Visibility} visibility who may read the open conversation
- * @property {string | null} sharedTitle the title of a conversation that is not in the list, because it is somebody else's
+ * @property {string | null} foundTitle the title of an open conversation that is not in the list: an old one, or somebody else's
  * @property {Map<string, boolean>} votes whether the reader found an answer good, by its id
  * @property {Message[]} messages
  * @property {string | null} loadError
@@ -49,7 +49,7 @@ export class Store {
     chatId: null,
     readonly: false,
     visibility: "private",
-    sharedTitle: null,
+    foundTitle: null,
     votes: new Map(),
     messages: [],
     loadError: null,

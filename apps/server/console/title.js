@@ -21,7 +21,7 @@ export class Title {
   constructor(store, rename) {
     this.store = store;
     this.rename = rename;
-    store.on(["chatId", "chats", "sharedTitle", "readonly"], () => inFrame("title", () => this.#draw()));
+    store.on(["chatId", "chats", "foundTitle", "readonly", "messages"], () => inFrame("title", () => this.#draw()));
     this.#input.addEventListener("keydown", (event) => {
       if (event.isComposing) return;
       if (event.key === "Enter") {
@@ -39,24 +39,19 @@ export class Title {
   /** Lets the reader change the title. */
   start() {
     const { chatId } = this.store.state;
-    if (chatId === null || !this.#own()) return;
+    if (chatId === null || !isOwn(this.store.state)) return;
     this.#editing = chatId;
     this.#input.value = this.#words();
-    this.#heading.hidden = true;
+    // It stays a heading for those who cannot see it.
+    this.#heading.classList.add("visually-hidden");
+    this.#button.tabIndex = -1;
     this.#heading.after(this.#input);
     this.#input.focus();
     this.#input.select();
   }
 
-  #own() {
-    const { chats, chatId } = this.store.state;
-    return chats.some((row) => row.id === chatId);
-  }
-
   #words() {
-    const { chats, chatId, sharedTitle } = this.store.state;
-    if (chatId === null) return "New chat";
-    return chats.find((row) => row.id === chatId)?.title ?? sharedTitle ?? "Conversation";
+    return titleOf(this.store.state);
   }
 
   #draw() {
@@ -64,7 +59,7 @@ export class Title {
     if (this.#editing !== null && this.#editing !== chatId) this.#stop(false);
     const words = this.#words();
     document.title = chatId === null ? "Skein" : `${words} · Skein`;
-    if (this.#own()) {
+    if (isOwn(this.store.state)) {
       if (this.#button.textContent !== words) this.#button.textContent = words;
       if (this.#heading.firstChild !== this.#button) this.#heading.replaceChildren(this.#button);
     } else if (this.#heading.textContent !== words || this.#heading.firstElementChild) {
@@ -86,8 +81,26 @@ export class Title {
   #stop(focus) {
     if (this.#editing === null) return;
     this.#editing = null;
-    this.#heading.hidden = false;
+    this.#heading.classList.remove("visually-hidden");
+    this.#button.tabIndex = 0;
     this.#input.remove();
     if (focus) this.#button.focus();
   }
+}
+
+/**
+ * The title of the open conversation.
+ * @param {import("./store.js").State} state
+ */
+export function titleOf({ chats, chatId, foundTitle }) {
+  if (chatId === null) return "New chat";
+  return chats.find((row) => row.id === chatId)?.title ?? foundTitle ?? "Conversation";
+}
+
+/**
+ * Whether the open conversation is the reader's and known to the server, as far as the page can tell.
+ * @param {import("./store.js").State} state
+ */
+export function isOwn({ chats, chatId, readonly, messages }) {
+  return !readonly && (chats.some((row) => row.id === chatId) || (chatId !== null && messages.some((message) => !message.local)));
 }

@@ -176,8 +176,8 @@ describe("the console", () => {
       if (stop === null || stop.name === stops[0]?.name) break;
       stops.push(stop);
     }
-    const sidebar = ["Skip to the message field", "new-chat", "search", "history-button", "Beta", "Delete “Beta”", "user", "API docs"];
-    const head = ["Beta", "model", "chat-button", "theme-toggle", "pane-toggle"];
+    const sidebar = ["Skip to the message field", "new-chat", "search", "history-button", "Beta", "Delete “Beta”", "user", "API docs", "theme-toggle"];
+    const head = ["Beta", "model", "chat-button", "pane-toggle"];
     const message = ["messages", "Edit", "Copy", "Good answer", "Bad answer", "Regenerate"];
     const order = [...sidebar, ...head, ...message, "attach", "composer", "pane-close", "pane-details"];
     assert.deepEqual(stops.map((stop) => stop.name), order);
