@@ -77,7 +77,7 @@ export class DocumentView {
     const newest = at === versions.length - 1;
     byId("document-title").textContent = title;
     byId("document-kind").textContent = KINDS[kind];
-    const words = { loading: "Loading…", writing: "Being written…", saving: "Saving…", idle: note };
+    const words = { loading: "Loading…", writing: "Being written…", saving: "Saving…", idle: note || (editing ? "Editing" : "") };
     if (this.#note.textContent !== words[phase]) this.#note.textContent = words[phase];
     this.#note.hidden = words[phase] === "";
     this.#note.classList.toggle("over", phase === "idle" && failed);

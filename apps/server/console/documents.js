@@ -1,6 +1,7 @@
 // @ts-check
 // The document beside the conversation: growing while it is written, its versions, and the suggestions to it.
 
+import { ApiError } from "./http.js";
 import { recall, remember } from "./storage.js";
 
 /** @typedef {import("./types/shapes.js").DocumentRow} DocumentRow */
@@ -201,8 +202,11 @@ export class Documents {
       const left = [...suggestions, ...fresh].filter((each) => isLeft(each, content));
       this.#change({ title, kind, content, versions, at: versions.length - 1, suggestions: left, phase: "idle", note: told, failed: false });
     } catch (error) {
-      if (this.store.state.document?.id !== id) return;
-      this.#change({ phase: "idle", note: error instanceof Error ? error.message : String(error), failed: true });
+      const open = this.store.state.document;
+      if (open?.id !== id) return;
+      const never = open.phase === "writing" && error instanceof ApiError && error.status === 404;
+      const sentence = error instanceof Error ? error.message : String(error);
+      this.#change({ phase: "idle", note: never ? "It was not finished, and is not kept." : sentence, failed: true });
     }
   }
 

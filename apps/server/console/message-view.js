@@ -138,7 +138,13 @@ export class MessageView {
     down.setAttribute("aria-pressed", String(vote === false));
     retry.hidden = !free || !last || streaming || waits;
     const failed = ending?.kind === "failed";
-    retry.className = failed ? "plain-button" : "quiet-button";
+    const style = failed ? "plain-button" : "quiet-button";
+    if (retry.className !== style) {
+      retry.className = style;
+      // What failed is first of all tried again.
+      if (failed) this.#actions.prepend(retry);
+      else this.#actions.append(retry);
+    }
     setLabel(retry, ending ? "Try again" : "Regenerate");
     this.#settleActions();
   }

@@ -23,7 +23,7 @@ export class Models {
       remember("model", this.#select.value === first ? null : this.#select.value);
       store.set({ model: this.#select.value });
     });
-    store.on(["models", "model", "info"], () => inFrame("models", () => this.#draw()));
+    store.on(["models", "model", "info", "readonly"], () => inFrame("models", () => this.#draw()));
   }
 
   async load() {
@@ -37,13 +37,13 @@ export class Models {
   }
 
   #draw() {
-    const { models, model, info } = this.store.state;
+    const { models, model, info, readonly } = this.store.state;
     const name = byId("model-name");
     const only = models.length === 1 ? models[0] : null;
     const chosen = models.find((each) => each.id === model);
     const many = models.length > 1;
-    this.#select.hidden = !many;
-    name.hidden = many;
+    this.#select.hidden = !many || readonly;
+    name.hidden = many || readonly;
     name.textContent = only?.name ?? info?.model ?? "";
     if (many && this.#select.options.length !== models.length) {
       this.#select.replaceChildren(...models.map((each) => h("option", { value: each.id, title: about(each) }, each.name)));

@@ -8,7 +8,7 @@ import { ask, asReader, openChat, rests, send, startConsole } from "../support/c
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
 describe("a document in the console", () => {
-  const world = startConsole();
+  const world = startConsole({ env: () => ({ SKEIN_IMAGE_MODEL: "mock" }) });
   const { check } = world;
   const pane = (page) => page.getByTestId("document");
   const body = (page) => page.getByTestId("document-body");
@@ -133,6 +133,28 @@ describe("a document in the console", () => {
     await version(page, "Version 2 of 2");
     assert.equal(await body(page).getByRole("cell").count(), 2);
   });
+
+  check("is a picture where it is one", async ({ page }) => {
+    await ask(page, calling("createDocument", { title: "A cup", kind: "image" }));
+    await version(page, "Version 1 of 1");
+    const image = body(page).getByRole("img", { name: "A cup" });
+    assert.equal(await image.evaluate((one) => one.decode().then(() => one.naturalWidth)), 1);
+    assert.equal(await button(page, "Edit").isVisible(), false);
+  });
+
+  check(
+    "is said not to be kept when its answer is stopped",
+    async ({ page }) => {
+      await send(page, creating("text", "tokens=2000 pace_ms=10"));
+      await body(page).getByText("tok20").waitFor();
+      await page.getByTestId("stop").click();
+      await rests(page);
+      await page.getByTestId("document-note").getByText("It was not finished, and is not kept.").waitFor();
+      await body(page).getByText("tok20").waitFor();
+      assert.equal(await button(page, "Edit").isVisible(), false);
+    },
+    { refused: [404] },
+  );
 
   check("has suggestions that are applied or dismissed", async ({ page }) => {
     await create(page, "text", "The tea is good. The cup is old. More words stand here.");

@@ -58,6 +58,9 @@ describe("the console", () => {
       const answer = page.getByTestId("answer-text");
       await answer.getByRole("listitem").first().waitFor();
       await answer.locator(".hljs-keyword").first().waitFor();
+      await ask(page, "Write a document about the history of tea.");
+      await page.getByTestId("document-body").getByText("The history of tea").waitFor();
+      await page.getByTestId("version").getByText("Version 1 of 1").waitFor();
       // The pictures of the documentation are taken by hand, so that no test changes a file of the repository.
       const picture = process.env.SKEIN_CONSOLE_PNG;
       if (!picture) return;
