@@ -137,7 +137,18 @@ describe("signing in", () => {
       const email = await register(page);
       const before = await stored(page, "refresh");
       const renewals = [];
-      context.on("request", (request) => request.url().endsWith("/api/auth/refresh") && renewals.push(request));
+      const refused = new Set();
+      let all;
+      const met = new Promise((resolve) => (all = resolve));
+      context.on("response", (response) => {
+        if (response.status() === 401 && refused.add(response.frame().page()).size === 3) all();
+      });
+      // No renewal is answered before every tab has learnt that it needs one.
+      await context.route("**/api/auth/refresh", async (route) => {
+        renewals.push(route);
+        await met;
+        await route.continue();
+      });
       await spoil(page);
       const tabs = [page.reload(), openPage(context, page.url()), openPage(context, page.url())];
       const [, second, third] = await Promise.all(tabs);
