@@ -43,7 +43,7 @@ pub async fn register(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Fault> {
     let body = read_body(payload, MAX_SMALL_BODY).await?;
-    let asked = decode_register(&body).map_err(invalid)?;
+    let asked = decode_register(&body).map_err(unfit)?;
     admit(&request, &state, Attempt::Register)?;
     let header = caller::authorization(&request);
     let signed_in = state
@@ -68,13 +68,13 @@ pub async fn login(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Fault> {
     let body = read_body(payload, MAX_SMALL_BODY).await?;
-    let asked = decode_login(&body).map_err(invalid)?;
+    let asked = decode_login(&body).map_err(unfit)?;
     admit(&request, &state, Attempt::Login(&asked.email))?;
     let signed_in = state
         .accounts
         .login(&asked.email, asked.password)
         .await
-        .map_err(fault)?;
+        .map_err(login_fault)?;
     Ok(answer(&state, signed_in))
 }
 
@@ -164,30 +164,53 @@ fn answer(state: &State, signed_in: SignedIn) -> HttpResponse {
 }
 
 fn invalid(error: InvalidRequest) -> Fault {
+    refused(error.cause).into()
+}
+
+/// An address or a password that is not accepted.
+fn unfit(error: InvalidRequest) -> Fault {
     refused(error.cause)
+        .with_sentence("The e-mail address or the password is not what is accepted.")
+        .into()
 }
 
 /// What is not accepted at a sign-in: the frontend has words of its own for this code.
-fn refused(cause: impl Into<String>) -> Fault {
-    ApiError {
-        cause: Some(cause.into()),
-        ..ApiError::new(ErrorKind::BadRequest, Surface::Auth)
-    }
-    .into()
+fn refused(cause: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorKind::BadRequest, Surface::Auth).with_cause(cause)
 }
 
 fn fault(error: NotSignedIn) -> Fault {
     match error {
+        // The usual sentence: who presents a token has to sign in again.
         NotSignedIn::Refused => Fault::new(ErrorKind::Unauthorized, Surface::Auth),
         NotSignedIn::Taken => {
             refused("email: another account has the address; one that is not taken is accepted")
+                .with_sentence("Another account has this e-mail address.")
+                .into()
         }
         NotSignedIn::Reserved => {
             refused("email: an address that does not begin with = is accepted")
+                .with_sentence("An e-mail address that begins with = is not accepted.")
+                .into()
         }
         NotSignedIn::Store(error) => Fault::store(Surface::Auth)(error),
         NotSignedIn::NamesTaken | NotSignedIn::Unworked(_) | NotSignedIn::NoRandomness => {
             Fault::new(ErrorKind::Offline, Surface::Auth).because(error)
         }
+    }
+}
+
+/// The same at a login, where it is the address or the password that is wrong.
+fn login_fault(error: NotSignedIn) -> Fault {
+    match error {
+        NotSignedIn::Refused => ApiError::new(ErrorKind::Unauthorized, Surface::Auth)
+            .with_sentence("The e-mail address or the password is wrong.")
+            .into(),
+        NotSignedIn::Taken
+        | NotSignedIn::Reserved
+        | NotSignedIn::NamesTaken
+        | NotSignedIn::Unworked(_)
+        | NotSignedIn::NoRandomness
+        | NotSignedIn::Store(_) => fault(error),
     }
 }

@@ -130,7 +130,11 @@ async fn a_body_is_json_whatever_its_type_says() {
 #[tokio::test]
 async fn an_address_that_is_taken_and_input_that_is_unfit_are_told() {
     let skein = Skein::start();
-    registered(skein.address, "ann@x.example").await;
+    let ann = json!({"email": "ann@x.example", "password": PASSWORD});
+    signed_in(skein.address, "/api/auth/register", &ann).await;
+    let answer = post(skein.address, "/api/auth/register", &ann).await;
+    let told = assert_refused(answer, 400, "bad_request:auth").await;
+    assert_eq!(told["detail"], "Another account has this e-mail address.");
     for (body, parameter) in [
         (
             json!({"email": "ann@x.example", "password": PASSWORD}),
@@ -223,6 +227,10 @@ async fn whatever_was_wrong_a_login_is_refused_in_the_same_words() {
         told.push((headers, body));
     }
     assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "{told:#?}");
+    assert_eq!(
+        told[0].1["detail"],
+        "The e-mail address or the password is wrong."
+    );
 }
 
 #[tokio::test]
@@ -345,7 +353,8 @@ async fn what_is_no_refresh_token_is_refused_and_harms_nobody() {
     for token in ["x", "rt_", access(&ann), &of_nobody] {
         let body = json!({"refresh_token": token});
         let answer = post(skein.address, "/api/auth/refresh", &body).await;
-        assert_refused(answer, 401, "unauthorized:auth").await;
+        let told = assert_refused(answer, 401, "unauthorized:auth").await;
+        assert_eq!(told["detail"], "Please sign in and try again.");
     }
     assert_eq!(refreshed(skein.address, &ann).await.status(), 200);
 }
@@ -439,7 +448,8 @@ async fn the_session_is_told_to_whoever_polls_it() {
         "null"
     );
     let nobody = Ask::get("/api/auth/me").send(skein.address).await;
-    assert_refused(nobody, 401, "unauthorized:auth").await;
+    let told = assert_refused(nobody, 401, "unauthorized:auth").await;
+    assert_eq!(told["detail"], "Please sign in and try again.");
 }
 
 #[tokio::test]

@@ -123,6 +123,8 @@ pub struct ApiError {
     pub surface: Surface,
     /// Which parameter was wrong, or what else the caller can act on.
     pub cause: Option<String>,
+    /// What the reader is told in place of the usual sentence of this kind and surface.
+    sentence: Option<&'static str>,
 }
 
 impl ApiError {
@@ -132,16 +134,13 @@ impl ApiError {
             kind,
             surface,
             cause: None,
+            sentence: None,
         }
     }
 
     /// A request that was not what is accepted: `bad_request:api`, on every route.
     pub fn bad_request(cause: impl Into<String>) -> Self {
-        Self {
-            kind: ErrorKind::BadRequest,
-            surface: Surface::Api,
-            cause: Some(cause.into()),
-        }
+        Self::new(ErrorKind::BadRequest, Surface::Api).with_cause(cause)
     }
 
     /// The error of an engine command that was given for this surface.
@@ -219,6 +218,16 @@ impl ApiError {
         }
     }
 
+    /// The same with this sentence for the reader, where the usual one of its kind and surface says less. Frontends that show
+    /// no `cause` show it.
+    #[must_use]
+    pub fn with_sentence(self, sentence: &'static str) -> Self {
+        Self {
+            sentence: Some(sentence),
+            ..self
+        }
+    }
+
     /// The HTTP status.
     pub const fn status(&self) -> u16 {
         self.kind.status()
@@ -226,7 +235,8 @@ impl ApiError {
 
     /// The body. `request_id` is told with an error of ours only, for the operator to find it in the log.
     pub fn body(&self, request_id: Option<&str>) -> ErrorBody {
-        let message = sentence(self.kind, self.surface);
+        let usual = || sentence(self.kind, self.surface);
+        let message = self.sentence.unwrap_or_else(usual);
         ErrorBody {
             code: format!("{}:{}", self.kind.as_str(), self.surface.as_str()),
             message: message.to_owned(),
@@ -355,11 +365,7 @@ impl PathErrorBody {
 
 const fn sentence(kind: ErrorKind, surface: Surface) -> &'static str {
     match (kind, surface) {
-        (ErrorKind::BadRequest, Surface::Auth) => {
-            "The e-mail address or the password is not what is accepted."
-        }
         (ErrorKind::BadRequest, _) => "The request is not what is accepted here.",
-        (ErrorKind::Unauthorized, Surface::Auth) => "The e-mail address or the password is wrong.",
         (ErrorKind::Unauthorized, _) => "Please sign in and try again.",
         (ErrorKind::Forbidden, Surface::Chat | Surface::Vote) => {
             "This chat belongs to another user."

@@ -92,7 +92,8 @@ fn what_is_not_there_may_be_of_another_surface() {
 #[test]
 fn a_refused_registration_says_why() {
     let taken = ApiError::new(ErrorKind::BadRequest, Surface::Auth)
-        .with_cause("email: an account with this address exists already");
+        .with_cause("email: an account with this address exists already")
+        .with_sentence("Another account has this e-mail address.");
     insta::assert_snapshot!(json(&taken.body(Some("r1")).to_json()));
 }
 
@@ -102,4 +103,14 @@ fn a_request_that_reached_no_route_suits_every_frontend() {
     insta::assert_snapshot!(json(&PathErrorBody::unknown_path("r1").to_json()));
     insta::assert_snapshot!(json(&PathErrorBody::wrong_method("r1").to_json()));
     insta::assert_snapshot!(json(&PathErrorBody::too_large(4096, "r1").to_json()));
+}
+
+// docs/wire/ai-sdk.md W38: what is wrong may be a token as well, and no password was asked for.
+#[test]
+fn who_is_not_signed_in_is_told_so_without_a_word_of_passwords() {
+    for surface in Surface::ALL {
+        let told = ApiError::new(ErrorKind::Unauthorized, surface).body(None);
+        assert_eq!(told.message, "Please sign in and try again.");
+        assert_eq!(told.detail, told.message);
+    }
 }
