@@ -267,7 +267,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stores an image for the next message (`docs/wire/ai-sdk.md` W77). What sort of image it is, its bytes say. */
+        /** Stores an image for the next message (`docs/wire/ai-sdk.md` W37 and W57). What sort of image it is, its bytes say. */
         post: operations["upload"];
         delete?: never;
         options?: never;
@@ -432,7 +432,7 @@ export interface components {
     schemas: {
         /** @description What to change of a conversation; at least one of the two. */
         ChangeChatRequest: {
-            /** @description The new title: 1 to 200 UTF-16 units without blanks around them, no control characters. */
+            /** @description The new title: 1 to 200 UTF-16 units without blanks around them, on one line. */
             title?: string | null;
             visibility?: components["schemas"]["VisibilityName"] | null;
         };

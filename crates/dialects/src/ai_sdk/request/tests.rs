@@ -71,7 +71,13 @@ fn a_chat_takes_a_title_and_a_visibility() {
             .visibility,
         Some(Visibility::Private)
     );
-    assert!(read(json!({ "title": "😀".repeat(100) })).is_ok());
+    for title in [
+        "😀".repeat(100),
+        "שלום\u{200f}!".to_owned(),
+        "👩\u{200d}🚀".to_owned(),
+    ] {
+        assert!(read(json!({ "title": title })).is_ok(), "{title}");
+    }
     let title = "title: a text of 1 to 200 characters (UTF-16 units) on one line is accepted";
     for (body, cause) in [
         (json!({}), "the body: visibility or title is needed"),
@@ -85,6 +91,11 @@ fn a_chat_takes_a_title_and_a_visibility() {
         (json!({ "title": " \n" }), title),
         (json!({ "title": "a\nb" }), title),
         (json!({ "title": "a\u{0}" }), title),
+        (json!({ "title": "a\u{2028}b" }), title),
+        (json!({ "title": "a\u{2029}b" }), title),
+        // What turns the text around it into another one where it is shown.
+        (json!({ "title": "a\u{202e}b" }), title),
+        (json!({ "title": "a\u{2066}b" }), title),
         (json!({ "title": "😀".repeat(101) }), title),
         (
             json!({ "visibility": "PUBLIC" }),
