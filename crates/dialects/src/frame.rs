@@ -24,6 +24,7 @@ pub struct FrameSink {
     bytes: Vec<u8>,
     next: u64,
     skip_to: u64,
+    withholds: bool,
 }
 
 impl FrameSink {
@@ -63,11 +64,19 @@ impl FrameSink {
         self.skip_to = 0;
     }
 
+    /// Counts the frames that `write` makes, and writes none of them if they are withheld: the others keep their numbers, so
+    /// that these mean the same to every reader.
+    pub(crate) fn withheld(&mut self, is_withheld: bool, write: impl FnOnce(&mut Self)) {
+        self.withholds = is_withheld;
+        write(self);
+        self.withholds = false;
+    }
+
     /// Counts a frame and, unless the reader has it, writes it. `data` writes one line: no `\n`, no `\r`.
     pub(crate) fn frame(&mut self, data: impl FnOnce(&mut Vec<u8>)) {
         let index = self.next;
         self.next += 1;
-        if index < self.skip_to {
+        if index < self.skip_to || self.withholds {
             return;
         }
         // Room for a usual delta at once: a reader who keeps up takes every frame alone, from an empty buffer.

@@ -85,7 +85,8 @@ pub async fn send(
         }
     };
     let sent = sent.map_err(Fault::engine(Surface::Chat))?;
-    Ok(stream(&state, &sent.leg, FrameSink::new()))
+    let encoder = AiSdkEncoder::new(&sent.leg);
+    Ok(stream(&state, &sent.leg, encoder, FrameSink::new()))
 }
 
 /// What the answer's leg is resolved to.
@@ -118,9 +119,13 @@ pub(super) fn head() -> HttpResponseBuilder {
     head
 }
 
-/// A leg as a stream, from where the sink begins.
-pub(super) fn stream(state: &State, leg: &Leg, sink: FrameSink) -> HttpResponse {
-    let encoder = AiSdkEncoder::new(leg);
+/// A leg as this encoder of it tells it, from where the sink begins.
+pub(super) fn stream(
+    state: &State,
+    leg: &Leg,
+    encoder: AiSdkEncoder,
+    sink: FrameSink,
+) -> HttpResponse {
     let body = sse::body(state.engine.watch(leg.id), encoder, sink);
     head()
         .insert_header((MESSAGE_ID, leg.message.to_string()))

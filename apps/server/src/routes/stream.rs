@@ -10,7 +10,7 @@ use chat_core::{
     run::{Leg, RunStatus},
 };
 use dialects::{
-    ai_sdk::{ErrorBody, Surface, append_message},
+    ai_sdk::{AiSdkEncoder, ErrorBody, Surface, append_message},
     frame::{FrameSink, last_event_id},
 };
 use tokio::time::{Duration, timeout};
@@ -72,7 +72,7 @@ pub async fn resume(
     match newest {
         None => Ok(HttpResponse::NoContent().finish()),
         Some(leg) if is_replayed(&leg, seen, state.clock.now_ms()) => {
-            Ok(replay(&state, &leg, seen))
+            replay(&state, &caller, &leg, seen).await
         }
         Some(leg) => finished(&state, &caller, &leg).await,
     }
@@ -113,12 +113,23 @@ fn is_replayed(leg: &Leg, seen: Option<u64>, now_ms: i64) -> bool {
     }
 }
 
-fn replay(state: &State, leg: &Leg, seen: Option<u64>) -> HttpResponse {
-    stream(
-        state,
-        leg,
-        seen.map_or_else(FrameSink::new, FrameSink::after),
-    )
+/// The leg's frames, for readers of another's chat without those of documents, which are their owner's alone.
+async fn replay(
+    state: &State,
+    caller: &Owner,
+    leg: &Leg,
+    seen: Option<u64>,
+) -> Result<HttpResponse, Fault> {
+    let conversation = state.engine.conversation(caller, leg.conversation).await;
+    let conversation = conversation.map_err(Fault::engine(Surface::Chat))?;
+    let encoder = AiSdkEncoder::new(leg);
+    let encoder = if conversation.owner == *caller {
+        encoder
+    } else {
+        encoder.without_documents()
+    };
+    let sink = seen.map_or_else(FrameSink::new, FrameSink::after);
+    Ok(stream(state, leg, encoder, sink))
 }
 
 /// The answer to a client that came after the end: the whole message if that was just now, else an empty stream.
@@ -153,10 +164,10 @@ async fn wait(
     seen: Option<u64>,
 ) -> Result<HttpResponse, Fault> {
     if let Some(leg) = newest.filter(|leg| leg.closed_at_ms.is_none()) {
-        return Ok(replay(state, &leg, seen));
+        return replay(state, caller, &leg, seen).await;
     }
     match timeout(WAIT, state.engine.next_leg(caller, conversation)).await {
-        Ok(Ok(leg)) => Ok(replay(state, &leg, None)),
+        Ok(Ok(leg)) => replay(state, caller, &leg, None).await,
         // The server is going down; the page asks again and finds the next one.
         Ok(Err(EngineError::Unavailable)) | Err(_) => Ok(HttpResponse::NoContent().finish()),
         Ok(Err(error)) => Err(Fault::engine(Surface::Chat)(error)),

@@ -64,6 +64,36 @@ fn output(read: &Replay) -> Value {
 }
 
 #[tokio::test]
+async fn who_reads_a_shared_chat_reads_no_document_of_its_owners() {
+    let skein = Skein::start();
+    let (ann, bob) = (skein.guest().await, skein.guest().await);
+    let chat = new_id();
+    let arguments = json!({"title": "Rivers of the north", "kind": "text"});
+    let mine = ann.talk(&chat, &call("createDocument", &arguments)).await;
+    let document = text(&mine.chunks("data-id")[0]["data"]);
+    let shared = json!({"visibility": "public"}).to_string();
+    let mut ask = Ask::new("PATCH", format!("/api/chat/{chat}"));
+    ask.body = Some(shared.into());
+    assert_eq!(ann.ask(ask).await.status(), 200);
+
+    let theirs = bob.resume(&chat, Some(0)).await.text().await.unwrap();
+    let read = bob
+        .ask(Ask::get(format!("/api/document?id={document}")))
+        .await;
+    assert_eq!(read.status(), 403);
+    for hidden in ["data-textDelta", "data-id", "data-finish"] {
+        assert!(!theirs.contains(hidden), "{hidden}: {theirs}");
+        assert!(!mine.chunks(hidden).is_empty(), "{hidden}");
+    }
+    // What they are told stands under the numbers that it has for its owner, who is told all of it.
+    let again = ann.resume(&chat, Some(0)).await.text().await.unwrap();
+    let frames: Vec<&str> = theirs.split_terminator("\n\n").collect();
+    assert!(frames.len() > 5 && frames.last().unwrap().ends_with("[DONE]"));
+    assert!(frames.iter().all(|frame| again.contains(frame)), "{theirs}");
+    assert!(again.contains("data-textDelta"));
+}
+
+#[tokio::test]
 async fn a_document_can_be_read_the_moment_its_end_is_told() {
     let skein = Skein::start();
     let ann = skein.guest().await;

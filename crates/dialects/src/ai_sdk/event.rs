@@ -35,6 +35,7 @@ pub struct AiSdkEncoder {
     /// Ordinals and ids, as JSON texts, of the calls that the client knows.
     calls: Vec<(u32, Vec<u8>)>,
     artifacts: Artifacts,
+    withholds_documents: bool,
 }
 
 impl AiSdkEncoder {
@@ -49,12 +50,30 @@ impl AiSdkEncoder {
             open: Vec::new(),
             calls: Vec::new(),
             artifacts: Artifacts::default(),
+            withholds_documents: false,
+        }
+    }
+
+    /// The same for a reader who may not read the documents of whoever asked: what is written to them, and suggestions to
+    /// them, have their numbers and are not written (`docs/wire/ai-sdk.md` W66).
+    #[must_use]
+    pub fn without_documents(self) -> Self {
+        Self {
+            withholds_documents: true,
+            ..self
         }
     }
 }
 
 impl Encoder for AiSdkEncoder {
     fn event(&mut self, event: &RunEvent, out: &mut FrameSink) {
+        let is_withheld = self.withholds_documents && is_of_documents(&event.kind);
+        out.withheld(is_withheld, |out| self.encode(event, out));
+    }
+}
+
+impl AiSdkEncoder {
+    fn encode(&mut self, event: &RunEvent, out: &mut FrameSink) {
         match &event.kind {
             EventKind::PartDelta { part, field, text } => self.part_delta(*part, *field, text, out),
             EventKind::LegOpened {
@@ -148,6 +167,17 @@ impl Encoder for AiSdkEncoder {
             | EventKind::Foreign => {}
         }
     }
+}
+
+/// Whether what an event tells is of a document, which may be another's than the chat's readers'.
+fn is_of_documents(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::DocumentOpened { .. }
+            | EventKind::DocumentDelta { .. }
+            | EventKind::DocumentStored { .. }
+            | EventKind::SuggestionMade { .. }
+    ) || matches!(kind, EventKind::Data { name, .. } if name == FINISH)
 }
 
 #[cfg(test)]

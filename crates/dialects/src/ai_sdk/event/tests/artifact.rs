@@ -257,3 +257,81 @@ proptest! {
         prop_assert!(seen || units(&all) <= 309);
     }
 }
+
+/// Frames as number and data.
+fn frames(stream: &str) -> Vec<(String, String)> {
+    let frames = stream.split_terminator("\n\n").map(|frame| {
+        let (id, data) = frame.split_once('\n').unwrap();
+        (id.to_owned(), data.to_owned())
+    });
+    frames.collect()
+}
+
+// docs/wire/ai-sdk.md W66: a chat may be read by others; a document is its owner's alone.
+#[test]
+fn who_may_not_read_documents_has_all_other_frames_under_their_numbers() {
+    let suggestion = EventKind::SuggestionMade {
+        document: DOCUMENT.to_owned(),
+        suggestion: "5f0c3c3e-8c0a-4d0e-9d43-0d2f5cf6b0a1".to_owned(),
+        original: "Secret".to_owned(),
+        suggested: "Public".to_owned(),
+        description: None,
+    };
+    let end = EventKind::Data {
+        name: "finish".to_owned(),
+        id: None,
+        data: Value::Null,
+        transient: true,
+    };
+    let mut events = opened().to_vec();
+    events.extend([
+        step(0),
+        document("text", true),
+        grown("Secret words."),
+        stored(),
+    ]);
+    events.extend([
+        document("code", false),
+        grown("secret()"),
+        stored(),
+        suggestion,
+    ]);
+    events.extend([document("sheet", true), grown("secret,"), end]);
+    events.extend([EventKind::Retitled {
+        title: "Words".to_owned(),
+    }]);
+    let whole = frames(&encode(&events));
+    for seen in [None, Some(0), Some(3)] {
+        let mut encoder = AiSdkEncoder::new(&leg()).without_documents();
+        let mut sink = seen.map_or_else(FrameSink::new, FrameSink::after);
+        for (n, kind) in (1..).zip(&events) {
+            let event = RunEvent {
+                n,
+                at_ms: 0,
+                kind: kind.clone(),
+                raw: None,
+            };
+            encoder.event(&event, &mut sink);
+        }
+        let told = String::from_utf8(sink.take()).unwrap().to_lowercase();
+        assert!(
+            !told.contains("secret") && !told.contains(DOCUMENT),
+            "{told}"
+        );
+        let last = whole.last().unwrap().1.to_lowercase();
+        assert!(
+            last.contains("data-chat-title") && told.contains(&last),
+            "{told}"
+        );
+        let told: Vec<String> = frames(&told).into_iter().map(|(id, _)| id).collect();
+        let kept = whole.iter().enumerate().filter(|(at, (_, data))| {
+            let is_new = seen.is_none_or(|seen: u64| *at > usize::try_from(seen).unwrap());
+            is_new
+                && ["\"start", "chat-title"]
+                    .iter()
+                    .any(|kept| data.contains(kept))
+        });
+        let kept: Vec<String> = kept.map(|(_, (id, _))| id.clone()).collect();
+        assert_eq!(told, kept);
+    }
+}
