@@ -200,6 +200,15 @@ async fn find(files: &dyn Files, id: &str, name: &str) -> Result<Option<StoredFi
     Ok(file.filter(|file| file.purpose == PURPOSE && file.name == name))
 }
 
+/// A path as the log may have it: of an upload's without what follows, since whoever knows that may read it.
+pub fn loggable(path: &str) -> &str {
+    if path.starts_with(FOLDER) {
+        FOLDER
+    } else {
+        path
+    }
+}
+
 /// An id in its one spelling.
 fn file_id(text: &str) -> Option<FileId> {
     let id = Uuid::try_parse(text).ok()?;

@@ -14,7 +14,7 @@ use actix_web::{
 use chat_core::ports::IdSource as _;
 use tokio::time::Instant;
 
-use crate::{error::Fault, state::State, system::RandomIds};
+use crate::{attachments::loggable, error::Fault, state::State, system::RandomIds};
 
 /// The header with the request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,7 +37,10 @@ pub async fn wrap<B: MessageBody + 'static>(
     let began = Instant::now();
     let id = request_id(&request);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let (method, path) = (request.method().clone(), request.path().to_owned());
+    let (method, path) = (
+        request.method().clone(),
+        loggable(request.path()).to_owned(),
+    );
     let response = next.call(request).await?;
     let mut response = match fault_of(response.response().error(), &id) {
         Some(answer) => response.into_response(answer).map_into_right_body(),

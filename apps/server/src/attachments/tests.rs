@@ -41,3 +41,13 @@ fn an_id_has_one_spelling() {
         assert_eq!(file_id(&other), None, "{other}");
     }
 }
+
+#[test]
+fn the_log_has_no_address_that_opens_an_upload() {
+    let id = "0198c0de-0000-4000-8000-000000000001";
+    let path = format!("/api/files/blob/{id}/cat.png");
+    assert_eq!(loggable(&path), "/api/files/blob/");
+    for other in ["/api/files/upload", "/api/history", "/"] {
+        assert_eq!(loggable(other), other);
+    }
+}

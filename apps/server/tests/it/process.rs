@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mock_llm::MockLlm;
+use serde_json::json;
 
 use crate::support::{Ask, Person, Process, answer_text, new_id};
 
@@ -205,6 +206,18 @@ async fn the_log_holds_no_text_and_no_token() {
         ann.ask(Ask::get("/api/messages?chatId=geheim-abfrage"))
             .await;
         ann.messages(&chat).await;
+        // Whoever knows an upload's address may read it.
+        let upload = format!("/api/files/blob/{}/geheim.png", new_id());
+        for path in [&upload, "/api/search?q=geheim"] {
+            ann.ask(Ask::get(path)).await;
+        }
+        let signs = json!({"email": "geheim@x.example", "password": "geheim-wort"}).to_string();
+        for path in ["/api/auth/register", "/api/auth/login"] {
+            Ask::post(path, signs.clone()).send(skein.address).await;
+        }
+        let draft = json!({"title": "Geheim", "content": "Geheim", "kind": "text"}).to_string();
+        ann.ask(Ask::post(format!("/api/document?id={}", new_id()), draft))
+            .await;
         Ask::get("/api/history")
             .token("geheim.token.forged")
             .send(skein.address)
