@@ -53,9 +53,12 @@ const SIGHTED: &[&str] = &[
     "2.5vl",
     "3vl",
     "internvl",
-    // The demo model and the tests' take any part of a message.
+    // The demo model's other names.
     "mock-",
 ];
+
+/// The demo model, which takes any part of a message. Others may have the word in their names.
+const DEMO: &str = "demo";
 
 const THINKING: &[&str] = &[
     "gpt-5",
@@ -113,7 +116,7 @@ impl Capabilities {
         let is_o = O_SERIES.iter().any(|series| last.starts_with(series));
         Self {
             tools: UNKNOWN.tools && !has(WITHOUT_TOOLS),
-            vision: (UNKNOWN.vision || has(SIGHTED) || is_o) && !has(BLIND),
+            vision: (UNKNOWN.vision || has(SIGHTED) || is_o || last == DEMO) && !has(BLIND),
             reasoning: (UNKNOWN.reasoning || has(THINKING) || is_o) && !has(NOT_THINKING),
         }
     }
@@ -153,6 +156,8 @@ mod tests {
             ("gemma3:1b", false, false, false),
             ("llama3.2-vision", true, true, false),
             ("mock-demo", true, true, false),
+            ("demo", true, true, false),
+            ("demonstrator", true, false, false),
             ("a-model-that-nobody-knows", true, false, false),
             ("", true, false, false),
         ] {
