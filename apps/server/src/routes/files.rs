@@ -50,7 +50,7 @@ pub struct UploadForm {
 #[expect(dead_code, reason = "it describes a body that is written as it comes")]
 pub struct FileBytes(Bytes);
 
-/// Stores an image for the next message (`docs/wire/ai-sdk.md` W77). What sort of image it is, its bytes say.
+/// Stores an image for the next message (`docs/wire/ai-sdk.md` W37 and W57). What sort of image it is, its bytes say.
 #[utoipa::path(post, path = "/api/files/upload", operation_id = "upload", tag = "files", security(("bearer" = [])),
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses(

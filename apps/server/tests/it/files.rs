@@ -92,7 +92,7 @@ async fn error(answer: Response) -> (u16, String, String) {
     let status = answer.status().as_u16();
     assert_eq!(answer.headers()["content-type"], "application/json");
     let body: Value = answer.json().await.unwrap();
-    // [W77]: whoever shows `detail` shows the same.
+    // docs/wire/ai-sdk.md W37: whoever shows `detail` shows the same.
     assert_eq!(body["detail"], body["error"]);
     let text = |key: &str| body[key].as_str().unwrap().to_owned();
     (status, text("code"), text("error"))
