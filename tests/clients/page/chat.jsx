@@ -6,6 +6,8 @@ import { DefaultChatTransport } from "ai";
 import { StrictMode, useEffect, useReducer, useState } from "react";
 import { createRoot } from "react-dom/client";
 
+import { consented, prepareSendMessagesRequest } from "../support/template.mjs";
+
 /**
  * Renders the page of a chat into `root`; returns what closes it.
  *
@@ -55,15 +57,7 @@ function Chat({ id, api, call, initialMessages }) {
     transport: new DefaultChatTransport({
       api: `${api}/api/chat`,
       fetch: call,
-      prepareSendMessagesRequest: ({ id, messages, body }) => ({
-        body: {
-          id,
-          ...(speaksOfConsent(messages) ? { messages } : { message: messages.at(-1) }),
-          selectedChatModel: "chat-model",
-          selectedVisibilityType: "private",
-          ...body,
-        },
-      }),
+      prepareSendMessagesRequest,
     }),
     onData: (part) => {
       tellArtifact(part);
@@ -194,17 +188,6 @@ function artifactAfter(artifact, { type, data }) {
     default:
       return artifact;
   }
-}
-
-/** The template's own rule of when a page sends by itself: after consent, and not after a denial. */
-function consented({ messages }) {
-  return messages.at(-1)?.parts.some((part) => part.state === "approval-responded" && part.approval?.approved) ?? false;
-}
-
-/** Whether the template sends all messages instead of the last one. */
-function speaksOfConsent(messages) {
-  const answered = (part) => ["approval-responded", "output-denied"].includes(part.state);
-  return messages.at(-1)?.role !== "user" || messages.some((message) => message.parts.some(answered));
 }
 
 const read = async (call, path) => (await call(path)).json();

@@ -2,6 +2,8 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 
+import { consented, prepareSendMessagesRequest } from "./template.mjs";
+
 /**
  * Opens a chat of the package `ai`, shaped like the template's page: what it sends, and when it sends by itself, are the
  * template's.
@@ -32,15 +34,7 @@ export function openChat(ai, { url, guest, id = crypto.randomUUID(), messages = 
     api: `${url}/api/chat`,
     headers: guest.headers,
     fetch: fetchAndRecord,
-    prepareSendMessagesRequest: ({ id, messages, body }) => ({
-      body: {
-        id,
-        ...(speaksOfConsent(messages) ? { messages } : { message: messages.at(-1) }),
-        selectedChatModel: "chat-model",
-        selectedVisibilityType: "private",
-        ...body,
-      },
-    }),
+    prepareSendMessagesRequest,
   });
   const state = new PageState(messages);
   const chat = new (chatClass(ai))({
@@ -81,7 +75,10 @@ export function openChat(ai, { url, guest, id = crypto.randomUUID(), messages = 
       const asking = calls().filter((call) => call.state === "approval-requested");
       if (asking.length !== 1) throw new Error(`${asking.length} calls ask: ${JSON.stringify(calls())}`);
       const [{ approval }] = asking;
+      const { length } = bodies;
       await chat.addToolApprovalResponse({ id: approval.id, approved, ...(reason && { reason }) });
+      // Some versions decide a moment later whether they send.
+      if (await continues({ messages: chat.messages })) await settled(() => bodies.length > length, "nothing was sent");
       await settled(() => ["ready", "error"].includes(chat.status), "the chat never came to rest");
     },
     /** The tool calls on the page. */
@@ -93,17 +90,6 @@ export function openChat(ai, { url, guest, id = crypto.randomUUID(), messages = 
     /** Waits until the chat is neither sending nor receiving. */
     rests: () => settled(() => ["ready", "error"].includes(chat.status), "the chat never came to rest"),
   };
-}
-
-/** The template's own rule of when a page sends by itself: after consent, and not after a denial. */
-export function consented({ messages }) {
-  return messages.at(-1)?.parts.some((part) => part.state === "approval-responded" && part.approval?.approved) ?? false;
-}
-
-/** Whether the template sends all messages instead of the last one. */
-function speaksOfConsent(messages) {
-  const answered = (part) => ["approval-responded", "output-denied"].includes(part.state);
-  return messages.at(-1)?.role !== "user" || messages.some((message) => message.parts.some(answered));
 }
 
 /** The text parts of a message, joined; empty for what is no answer. */
