@@ -3,6 +3,8 @@
 //! A delta costs its text once and twelve bytes; a reader that lags holds nobody up. Readers see a prefix of the log:
 //! what must be durable before it is shown is appended hidden and shown later.
 
+mod packing;
+
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -10,11 +12,11 @@ use std::sync::{
 
 use tokio::sync::watch;
 
+use self::packing::{compact, spread, weight};
 use super::lease::Lease;
 use crate::{
-    event::{EventKind, Field, Reply, RunEvent},
+    event::{EventKind, Field, RunEvent},
     id::LegId,
-    message::json_weight,
     ports::LogBatch,
 };
 
@@ -371,228 +373,9 @@ impl Drop for LegLog {
     }
 }
 
-/// About how many bytes an event takes that is no compact delta.
-fn weight(kind: &EventKind) -> usize {
-    let texts = match kind {
-        EventKind::PartDelta { text, .. } | EventKind::DocumentDelta { text, .. } => text.len(),
-        EventKind::PartFinished { content, .. } => content.weight(),
-        EventKind::ToolFinished { result, .. } => result.weight(),
-        EventKind::ToolOutput { output, .. } => json_weight(output),
-        EventKind::Data { data, .. } => json_weight(data),
-        EventKind::SuggestionMade {
-            original,
-            suggested,
-            description,
-            ..
-        } => original.len() + suggested.len() + description.as_ref().map_or(0, String::len),
-        EventKind::PartAnnotated { annotation, .. } => json_weight(annotation),
-        EventKind::LegOpened { answers, .. } => answers
-            .iter()
-            .map(|answer| match &answer.reply {
-                Reply::Result { result, .. } => result.weight(),
-                Reply::Consent { reason } => reason.as_ref().map_or(0, String::len),
-            })
-            .sum(),
-        EventKind::PartStarted { head, .. } => head.weight(),
-        EventKind::LegTaken
-        | EventKind::StepStarted { .. }
-        | EventKind::ToolStatus { .. }
-        | EventKind::ApprovalRequested { .. }
-        | EventKind::DocumentOpened { .. }
-        | EventKind::DocumentStored { .. }
-        | EventKind::Retitled { .. }
-        | EventKind::StepFinished { .. }
-        | EventKind::StopRequested { .. }
-        | EventKind::Paused { .. }
-        | EventKind::Ended { .. }
-        | EventKind::Foreign => 0,
-    };
-    size_of::<EventKind>() + texts
-}
-
 fn end_of(entry: Entry) -> usize {
     usize::try_from(entry.text_end).unwrap_or(usize::MAX)
 }
 
-/// A part and a field in 31 bits, where they fit.
-fn compact(part: u32, field: Field) -> Option<u32> {
-    const INDEXES: u8 = 120;
-    let code = match field {
-        Field::Text => 0,
-        Field::Refusal => 1,
-        Field::Arguments => 2,
-        Field::Code => 3,
-        Field::Reasoning(index) if index < INDEXES => 8 + index,
-        Field::Summary(index) if index < INDEXES => 128 + index,
-        Field::Reasoning(_) | Field::Summary(_) => return None,
-    };
-    (part < 1 << 23).then_some(part << 8 | u32::from(code))
-}
-
-/// The reverse of [`compact`].
-fn spread(tag: u32) -> (u32, Field) {
-    let [code, ..] = tag.to_le_bytes();
-    let field = match code {
-        1 => Field::Refusal,
-        2 => Field::Arguments,
-        3 => Field::Code,
-        8..=127 => Field::Reasoning(code - 8),
-        128.. => Field::Summary(code - 128),
-        0 | 4..=7 => Field::Text,
-    };
-    (tag >> 8, field)
-}
-
 #[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    fn log() -> LegLog {
-        LegLog::new(
-            LegId::new(Uuid::from_u128(1)),
-            1000,
-            Arc::default(),
-            Lease::default(),
-        )
-    }
-
-    fn delta(part: u32, field: Field, text: &str) -> EventKind {
-        EventKind::PartDelta {
-            part,
-            field,
-            text: text.to_owned(),
-        }
-    }
-
-    #[test]
-    fn gives_back_what_was_pushed_from_any_place() {
-        let log = log();
-        let kinds = [
-            EventKind::LegTaken,
-            delta(0, Field::Text, "a"),
-            delta(7, Field::Reasoning(3), "é"),
-            EventKind::Foreign,
-            delta(1 << 24, Field::Text, "far"),
-            delta(2, Field::Summary(119), "s"),
-            delta(2, Field::Summary(200), "t"),
-            delta(3, Field::Arguments, "{"),
-        ];
-        for (i, kind) in (0_i64..).zip(&kinds) {
-            log.push(1000 + i, kind.clone(), None);
-        }
-        let all = log.read_all();
-        assert_eq!(
-            all.iter()
-                .map(|event| event.kind.clone())
-                .collect::<Vec<_>>(),
-            kinds
-        );
-        assert!(
-            (1..)
-                .zip(&all)
-                .all(|(n, event)| event.n == n && event.at_ms == 999 + i64::from(n))
-        );
-        for after in 0..all.len() {
-            assert_eq!(
-                log.read_until(u32::try_from(after).unwrap(), u32::MAX, 2),
-                all[after..(after + 2).min(all.len())]
-            );
-        }
-    }
-
-    #[test]
-    fn shows_only_a_prefix() {
-        let log = log();
-        log.push_delta(1000, 0, Field::Text, "shown");
-        assert_eq!(log.read(0, 9), Some(Vec::new()));
-        log.push(1000, EventKind::LegTaken, None);
-        log.show(1);
-        assert_eq!(log.read(0, 9).unwrap().len(), 1);
-        log.show(2);
-        assert_eq!(log.read(0, 9).unwrap().len(), 2);
-        assert!(!log.seen().closed);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn shows_nothing_while_the_lease_does_not_hold() {
-        let lease = Lease::default();
-        let log = LegLog::new(
-            LegId::new(Uuid::from_u128(1)),
-            0,
-            Arc::default(),
-            lease.clone(),
-        );
-        log.push_delta(0, 0, Field::Text, "shown");
-        log.show(1);
-        tokio::time::sleep(super::super::lease::FREEZE_AFTER).await;
-        assert!(lease.heed_silence());
-        log.push_delta(0, 0, Field::Text, "held back");
-        log.show(2);
-        assert_eq!(log.seen().n, 1);
-        lease.renewed(tokio::time::Instant::now());
-        lease.thaw();
-        log.show_held_back();
-        assert_eq!(log.seen().n, 2);
-    }
-
-    #[test]
-    fn time_does_not_run_backwards() {
-        let log = log();
-        log.push(1500, EventKind::LegTaken, None);
-        log.push(200, EventKind::LegTaken, None);
-        assert!(log.read_all().iter().all(|event| event.at_ms == 1500));
-    }
-
-    #[test]
-    fn knows_what_the_store_has() {
-        let log = log();
-        log.push_delta(1000, 0, Field::Text, "one");
-        let (_, unflushed) = log.push_delta(1000, 0, Field::Text, "two");
-        assert_eq!(unflushed, 6);
-        assert_eq!(
-            log.unflushed()
-                .map(|batch| (batch.first, batch.events.len())),
-            Some((1, 2))
-        );
-        log.flushed(1);
-        assert_eq!(
-            log.unflushed()
-                .map(|batch| (batch.first, batch.events.len())),
-            Some((2, 1))
-        );
-        let (_, unflushed) = log.push_delta(1000, 0, Field::Text, "4");
-        assert_eq!(unflushed, 4);
-        log.flushed(3);
-        assert_eq!(log.unflushed(), None);
-    }
-
-    #[test]
-    fn gives_its_memory_back() {
-        let held = Arc::new(AtomicUsize::new(0));
-        let log = LegLog::new(
-            LegId::new(Uuid::from_u128(1)),
-            0,
-            Arc::clone(&held),
-            Lease::default(),
-        );
-        let output = EventKind::Data {
-            name: String::new(),
-            id: None,
-            data: "x".repeat(1_000).into(),
-            transient: false,
-        };
-        log.push(0, output, None);
-        log.push_delta(0, 0, Field::Text, "12345");
-        log.show_end(2);
-        assert!(
-            held.load(Ordering::Relaxed) > 1_005,
-            "outputs weigh as much as texts"
-        );
-        log.empty();
-        assert_eq!(held.load(Ordering::Relaxed), 0);
-        assert_eq!(log.read(0, 9), None, "who is behind is sent to the seal");
-        assert_eq!(log.read(2, 9), Some(Vec::new()));
-    }
-}
+mod tests;

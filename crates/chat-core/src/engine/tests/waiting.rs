@@ -8,13 +8,18 @@ use std::{
 use tokio::time::sleep;
 
 use super::{
+    call, calls,
     consent::{Asking, is_asked, weather},
+    stuck,
     support::{Faulty, RunText as _, read_all},
 };
 use crate::{
+    event::{EventKind, FinishReason, RunEvent},
     id::ConversationId,
     message::MessageStatus,
-    run::{Leg, Outcome, RunStatus},
+    ports::{LogBatch, ModelEventKind, RunLog as _},
+    run::{Leg, Outcome, RunError, RunStatus, Usage},
+    testing::Line,
 };
 
 /// A house whose closes take so long, with a run that is about to wait.
@@ -88,4 +93,80 @@ async fn one_run_that_cannot_be_ended_does_not_keep_others_from_expiring() {
     sleep(Duration::from_secs(6)).await;
     assert_eq!(asking.status(&second).await, RunStatus::Expired);
     assert_eq!(asking.status(&first).await, RunStatus::RequiresAction);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_before_a_run_waits_leaves_nothing_waiting() {
+    // It hangs after a call whose arguments are not whole.
+    let mut script = weather();
+    script.pop();
+    script.push(Line::Hang);
+    let asking = Asking::new([script]);
+    let send = asking.message(10, "What is the weather?");
+    let leg = asking.house.engine.send(send).await.unwrap().leg;
+    sleep(Duration::from_secs(1)).await;
+    // What another node's log holds between the request and the pause, as while it waits for a title.
+    let stored = asking.house.store.read(leg.id, 0, u32::MAX).await.unwrap();
+    let last = stored.last().unwrap();
+    let kinds = [
+        EventKind::ApprovalRequested {
+            part: 1,
+            approval: "asked".to_owned(),
+        },
+        EventKind::StepFinished {
+            step: 0,
+            reason: FinishReason::ToolCalls,
+            usage: None,
+        },
+    ];
+    let events = (last.n + 1..).zip(kinds).map(|(n, kind)| RunEvent {
+        n,
+        at_ms: last.at_ms,
+        kind,
+        raw: None,
+    });
+    let batch = LogBatch {
+        leg: leg.id,
+        first: last.n + 1,
+        events: events.collect(),
+    };
+    asking.house.store.append(vec![batch]).await.unwrap();
+    let restarted = asking.house.restarted();
+    assert_eq!(restarted.recover().await.unwrap(), 1);
+    let events = read_all(&restarted, leg.id).await;
+    assert_eq!(
+        events.ending(),
+        Some((Outcome::Failed, Some(RunError::Interrupted)))
+    );
+    assert!(!events.iter().any(|event| is_asked(&event.kind)));
+    let message = asking.stored(&leg).await;
+    let call = message.body.parts[1].content.as_call().unwrap();
+    assert!(!call.waits_for_consent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_in_a_later_leg_charges_each_step_once() {
+    let costly = |mut script: Vec<Line>| {
+        script.push(Line::Say(ModelEventKind::Usage(Usage {
+            input: 10,
+            output: 1,
+            ..Usage::default()
+        })));
+        script
+    };
+    let asking = Asking::new([
+        costly(weather()),
+        costly(calls([call(0, "free", "{}")])),
+        stuck("It is"),
+    ]);
+    let (leg, _) = asking.ask(10).await;
+    let resume = asking.resume(&leg, &[("same", true, None)]);
+    asking.house.engine.resume(resume).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let restarted = asking.house.restarted();
+    assert_eq!(restarted.recover().await.unwrap(), 1);
+    let message = asking.stored(&leg).await;
+    assert_eq!(message.body.text(), "Let me see. It is");
+    let usage = message.body.usage.unwrap();
+    assert_eq!((usage.input, usage.output), (20, 2));
 }
