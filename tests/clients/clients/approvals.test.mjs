@@ -147,7 +147,7 @@ for (const name of ASKING) {
     });
 
     test("shows a page that was loaded after the consent the answer as it was, and whole when it has ended", async () => {
-      const page = await asked(`${calling("getWeather", { city: "Paris" }, "pace_ms=20")} What is the weather?`);
+      const page = await asked(`${calling("getWeather", { city: "Paris" }, "pace_ms=60")} What is the weather?`);
       const before = onPage(page);
       const answering = page.answer(true);
       await page.shows(20);

@@ -39,7 +39,7 @@ for (const name of VERSIONS) {
 
     test("resumes in the middle of a tool's steps", async () => {
       const page = world.open(ai);
-      const sending = page.send(`${calling("getWeather", { city: "Paris" }, "pace_ms=20")} What is the weather?`);
+      const sending = page.send(`${calling("getWeather", { city: "Paris" }, "pace_ms=60")} What is the weather?`);
       await page.shows(20);
       const again = await reloaded(page);
       await again.chat.resumeStream();
@@ -52,7 +52,7 @@ for (const name of VERSIONS) {
     });
 
     test("has the whole answer of a page that was left", async () => {
-      const answer = tokens(100, 10);
+      const answer = tokens(200, 10);
       const page = world.open(ai);
       const sending = page.send(`[[mock: reasoning="First I think."]] ${answer.prompt}`);
       await page.shows(50);

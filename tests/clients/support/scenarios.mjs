@@ -15,7 +15,7 @@ const WEATHER = `${calling("getWeather", { city: "Paris" })} What is the weather
  */
 export const SCENARIOS = {
   "streams an answer under the ids that are stored, and lists the chat by its title": async ({ visit }) => {
-    const answer = tokens(60, 10);
+    const answer = tokens(120, 10);
     const { page, stored, guest } = await visit();
     await page.send(answer.prompt);
     await page.until((now) => now.messages[1]?.text.startsWith("tok0 tok1") && now.status === "streaming", "streaming");
