@@ -154,7 +154,22 @@ async fn only_the_owner_changes_and_rates() {
     let changed = engine.change(&house.owner, chat, public).await.unwrap();
     assert_eq!(changed.visibility, Visibility::Public);
     assert!(engine.conversation(&stranger(), chat).await.is_ok());
+    // Who may read it may do no more.
     let answered = house.messages().await[1].id;
+    assert!(matches!(
+        engine
+            .change(&stranger(), chat, ConversationChange::default())
+            .await,
+        Err(EngineError::Forbidden)
+    ));
+    assert!(matches!(
+        engine.delete_from(&stranger(), answered).await,
+        Err(EngineError::Forbidden)
+    ));
+    assert!(matches!(
+        engine.delete(&stranger(), chat).await,
+        Err(EngineError::Forbidden)
+    ));
     let rated = engine.rate(&stranger(), chat, answered, Rating::Up).await;
     assert!(matches!(rated, Err(EngineError::Forbidden)));
     assert!(matches!(

@@ -680,7 +680,13 @@ async fn each_request_has_its_own_steps_and_all_are_charged() {
 #[tokio::test(start_paused = true)]
 async fn strangers_cannot_answer() {
     let asking = Asking::new([weather()]);
-    let (leg, _) = asking.ask(10).await;
+    let mut send = asking.message(10, "What is the weather?");
+    // They may read it.
+    if let Some(create) = &mut send.create {
+        create.visibility = crate::access::Visibility::Public;
+    }
+    let leg = asking.house.engine.send(send).await.unwrap().leg;
+    read_all(&asking.house.engine, leg.id).await;
     let mut resume = asking.resume(&leg, &[("same", true, None)]);
     resume.caller = Owner::User(UserId::new(uuid::Uuid::from_u128(77)));
     let engine = &asking.house.engine;

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
+use serde_json::json;
 use tokio::time::sleep;
 
 use super::{
@@ -18,7 +20,7 @@ use crate::{
     engine::{Ports, Settings},
     event::{EventKind, RunEvent},
     message::ToolResult,
-    ports::Tool,
+    ports::{Tool, ToolCallContext, ToolSpec},
     run::{Outcome, RunError},
     testing::Line,
 };
@@ -151,4 +153,40 @@ async fn a_message_with_endless_images_is_not_answered() {
         Some((Outcome::Failed, Some(RunError::PromptTooLong)))
     );
     assert_eq!(house.model.requests().len(), 0);
+}
+
+/// A tool that gives more than a leg may hold.
+struct Large(ToolSpec);
+
+#[async_trait]
+impl Tool for Large {
+    fn spec(&self) -> &ToolSpec {
+        &self.0
+    }
+
+    async fn run(&self, _context: &ToolCallContext<'_>, _arguments: &str) -> ToolResult {
+        ToolResult::Output {
+            output: json!("x".repeat(20_000)),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_gives_too_much_ends_its_leg() {
+    let tool = Large(ToolSpec {
+        name: "large".to_owned(),
+        description: "Gives too much.".to_owned(),
+        parameters: json!({"type": "object"}),
+    });
+    let settings = Settings {
+        max_leg_bytes: 15_000,
+        ..Settings::default()
+    };
+    let house = House::with([many(1, "large")], settings, vec![Arc::new(tool)]);
+    let events = house.ask(10, "A").await;
+    assert_eq!(
+        events.ending(),
+        Some((Outcome::Incomplete, Some(RunError::TooLarge)))
+    );
+    assert_eq!(house.model.requests().len(), 1);
 }

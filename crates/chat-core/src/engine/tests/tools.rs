@@ -144,12 +144,14 @@ async fn a_stop_drops_the_tools_that_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_tells_too_much_ends_its_leg() {
-    let tool = Weather::new("weather", Duration::ZERO);
+    // It does not end before it is dropped.
+    let tool = Weather::new("weather", Duration::from_hours(1));
     let settings = Settings {
-        max_leg_bytes: 600,
+        max_leg_bytes: 4_500,
         ..Settings::default()
     };
-    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(200));
+    // The model may say that much, twice, and the tool once more.
+    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(1_500));
     let house = House::with([calls([call(0, "weather", &long)])], settings, vec![tool]);
     let events = house.ask(10, "A").await;
     assert_eq!(

@@ -8,12 +8,13 @@ use std::{
 use tokio::time::sleep;
 
 use super::{
-    call, calls,
+    answer, call, calls,
     consent::{Asking, is_asked, weather},
     stuck,
     support::{Faulty, RunText as _, read_all},
 };
 use crate::{
+    error::EngineError,
     event::{EventKind, FinishReason, RunEvent},
     id::ConversationId,
     message::MessageStatus,
@@ -169,4 +170,103 @@ async fn a_crash_in_a_later_leg_charges_each_step_once() {
     assert_eq!(message.body.text(), "Let me see. It is");
     let usage = message.body.usage.unwrap();
     assert_eq!((usage.input, usage.output), (20, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_leg_that_another_node_takes_over_runs_no_tool_again() {
+    let silent = vec![Line::Pause(Duration::from_hours(1)), Line::stop()];
+    let asking = Asking::new([weather(), silent, answer(&["It is sunny."])]);
+    let (leg, _) = asking.ask(10).await;
+    let other = asking.node();
+    other.recover().await.unwrap();
+    sleep(Duration::from_secs(2)).await;
+    let resume = asking.resume(&leg, &[("same", true, None)]);
+    let next = asking.house.engine.resume(resume).await.unwrap().leg;
+    sleep(Duration::from_millis(100)).await;
+    asking.house.engine.drain(Duration::from_secs(25)).await;
+    let events = read_all(&other, next.id).await;
+    assert_eq!(events.ending(), Some((Outcome::Completed, None)));
+    assert_eq!(asking.tool.calls(), 1);
+    let message = asking.stored(&leg).await;
+    assert_eq!(message.body.text(), "Let me see. It is sunny.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_answer_that_still_waits_does_not_take_the_place_of_the_newest() {
+    let asking = Asking::new([weather()]);
+    let (first, _) = asking.ask(10).await;
+    assert!(asking.house.stop().await.unwrap());
+    let (second, _) = asking.ask(11).await;
+    let before = asking.stored(&second).await;
+    assert!(matches!(
+        asking
+            .house
+            .engine
+            .resume(asking.resume(&first, &[("same", true, None)]))
+            .await,
+        Err(EngineError::NothingWaits)
+    ));
+    assert_eq!(asking.stored(&second).await, before);
+    let mut elsewhere = asking.resume(&second, &[("same", true, None)]);
+    elsewhere.conversation = ConversationId::new(uuid::Uuid::from_u128(3));
+    let mut send = asking.message(12, "Elsewhere");
+    send.conversation = elsewhere.conversation;
+    asking.house.engine.send(send).await.unwrap();
+    assert!(matches!(
+        asking.house.engine.resume(elsewhere).await,
+        Err(EngineError::NotFound { what: "message" })
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_waiting_run_cost_is_estimated_where_the_upstream_does_not_say() {
+    let asking = Asking::new([weather(), answer(&["It is sunny."])]);
+    let (leg, _) = asking.ask(10).await;
+    let waiting = asking.stored(&leg).await.body.usage.unwrap();
+    assert!(waiting.estimated && waiting.input > 0 && waiting.output > 0);
+    let resume = asking.resume(&leg, &[("same", true, None)]);
+    let next = asking.house.engine.resume(resume).await.unwrap().leg;
+    read_all(&asking.house.engine, next.id).await;
+    let whole = asking.stored(&leg).await.body.usage.unwrap();
+    assert!(whole.input > 2 * waiting.input && whole.output > waiting.output);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_goes_on_is_listed_as_it_is_stored() {
+    let asking = Asking::new([weather(), stuck("It is")]);
+    let (leg, _) = asking.ask(10).await;
+    assert_eq!(asking.house.messages().await.len(), 1);
+    let resume = asking.resume(&leg, &[("same", true, None)]);
+    asking.house.engine.resume(resume).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let messages = asking.house.messages().await;
+    assert_eq!(messages.len(), 2);
+    assert_eq!(messages[1].body.status, MessageStatus::InProgress);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_consented_to_runs_also_with_a_model_that_is_offered_no_tools() {
+    let asking = Asking::new([weather(), answer(&["It is sunny."])]);
+    let (leg, _) = asking.ask(10).await;
+    let mut resume = asking.resume(&leg, &[("same", true, None)]);
+    resume.settings.tools = Vec::new();
+    let next = asking.house.engine.resume(resume).await.unwrap().leg;
+    let events = read_all(&asking.house.engine, next.id).await;
+    assert_eq!(events.ending(), Some((Outcome::Completed, None)));
+    assert_eq!(asking.tool.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn conversations_that_are_made_while_all_are_deleted_stay() {
+    let asking = Asking::new([answer(&["one"])]);
+    asking.ask(10).await;
+    let mut later = asking.message(11, "Later");
+    later.conversation = ConversationId::new(uuid::Uuid::from_u128(3));
+    asking.clock.move_by(1);
+    asking.house.engine.send(later).await.unwrap();
+    asking.clock.move_by(-1);
+    let (engine, owner) = (&asking.house.engine, &asking.house.owner);
+    assert_eq!(engine.delete_all(owner).await.unwrap(), 1);
+    let left = ConversationId::new(uuid::Uuid::from_u128(3));
+    assert!(engine.conversation(owner, left).await.is_ok());
 }
