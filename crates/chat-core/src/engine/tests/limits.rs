@@ -190,3 +190,18 @@ async fn a_tool_that_gives_too_much_ends_its_leg() {
     );
     assert_eq!(house.model.requests().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_takes_too_long_ends_its_leg() {
+    let tool = Weather::new("weather", Duration::from_hours(1));
+    let house = House::with(
+        [many(1, "weather"), answer(&["done"])],
+        Settings::default(),
+        vec![tool],
+    );
+    let events = house.ask(10, "A").await;
+    assert_eq!(
+        events.ending(),
+        Some((Outcome::Failed, Some(RunError::Timeout)))
+    );
+}

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{
     answer, call, calls,
@@ -186,7 +186,10 @@ async fn a_later_leg_that_another_node_takes_over_runs_no_tool_again() {
     asking.house.engine.drain(Duration::from_secs(25)).await;
     let events = read_all(&other, next.id).await;
     assert_eq!(events.ending(), Some((Outcome::Completed, None)));
-    assert_eq!(asking.tool.calls(), 1);
+    let outcomes = events.iter();
+    let outcomes = outcomes.filter(|event| matches!(event.kind, EventKind::ToolFinished { .. }));
+    assert_eq!(outcomes.count(), 1);
+    assert_eq!(asking.house.model.requests().len(), 3);
     let message = asking.stored(&leg).await;
     assert_eq!(message.body.text(), "Let me see. It is sunny.");
 }
@@ -269,4 +272,45 @@ async fn conversations_that_are_made_while_all_are_deleted_stay() {
     assert_eq!(engine.delete_all(owner).await.unwrap(), 1);
     let left = ConversationId::new(uuid::Uuid::from_u128(3));
     assert!(engine.conversation(owner, left).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_leg_may_take_as_many_steps() {
+    let asking = Asking::new([
+        weather(),
+        calls([call(0, "free", "{}")]),
+        answer(&["It is sunny."]),
+    ]);
+    let (leg, _) = asking.ask(10).await;
+    let mut resume = asking.resume(&leg, &[("same", true, None)]);
+    resume.settings.max_steps = 2;
+    let next = asking.house.engine.resume(resume).await.unwrap().leg;
+    let events = read_all(&asking.house.engine, next.id).await;
+    assert_eq!(events.ending(), Some((Outcome::Completed, None)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_next_answer_is_given_the_leg_that_goes_on() {
+    let asking = Asking::new([weather(), stuck("It is")]);
+    let (leg, _) = asking.ask(10).await;
+    let house = &asking.house;
+    let resumed = async {
+        // After it has begun to wait, and not when it would look unasked.
+        sleep(Duration::from_millis(1_300)).await;
+        let resume = asking.resume(&leg, &[("same", true, None)]);
+        (
+            house.engine.resume(resume).await.unwrap().leg,
+            Instant::now(),
+        )
+    };
+    let next = async {
+        let next = house
+            .engine
+            .next_leg(&house.owner, house.conversation)
+            .await;
+        (next.unwrap(), Instant::now())
+    };
+    let ((next, seen_at), (resumed, opened_at)) = tokio::join!(next, resumed);
+    assert_eq!(next.id, resumed.id);
+    assert!(seen_at - opened_at < Duration::from_millis(100));
 }
