@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{
     answer, call, calls,
@@ -199,9 +199,14 @@ async fn a_tool_that_takes_too_long_ends_its_leg() {
         Settings::default(),
         vec![tool],
     );
+    let began = Instant::now();
     let events = house.ask(10, "A").await;
     assert_eq!(
         events.ending(),
         Some((Outcome::Failed, Some(RunError::Timeout)))
+    );
+    assert!(
+        began.elapsed() < Duration::from_mins(31),
+        "it is not waited for"
     );
 }
