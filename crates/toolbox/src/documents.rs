@@ -24,6 +24,11 @@ use writing::{Ended, Task, Writing, WritingError};
 
 /// The largest document that a tool writes, in bytes of text.
 const MOST_BYTES: usize = 1024 * 1024;
+/// So much of a document is told as it comes; of what follows at least [`LONG_DELTA`] bytes at once. An event weighs a
+/// multiple of a word, and a long document told word by word would be more than a leg may hold.
+const WORD_BY_WORD: usize = 16 * 1024;
+/// See [`WORD_BY_WORD`].
+const LONG_DELTA: usize = 64;
 /// The largest image, in bytes of base64: what one event of an answer may hold.
 const MOST_IMAGE_BYTES: usize = 6 * 1024 * 1024;
 /// The longest title, in characters.
@@ -132,6 +137,7 @@ impl Desk {
             document,
             fence: (kind != DocumentKind::Text).then(Unfence::default),
             content: String::new(),
+            unsaid: String::new(),
         };
         let mut writing = Writing::begin(context, task)
             .await
@@ -185,6 +191,8 @@ struct Growing<'a> {
     document: &'a str,
     fence: Option<Unfence>,
     content: String,
+    /// The end of the content that was not told yet.
+    unsaid: String,
 }
 
 impl Growing<'_> {
@@ -202,6 +210,7 @@ impl Growing<'_> {
             let rest = fence.finish();
             self.show(&rest).await;
         }
+        self.tell().await;
     }
 
     /// Shows as much as there is room for, and says whether that was all.
@@ -212,9 +221,19 @@ impl Growing<'_> {
             .unwrap_or_default();
         if !fits.is_empty() {
             self.content.push_str(fits);
-            tell_delta(self.context, self.document, fits.to_owned()).await;
+            self.unsaid.push_str(fits);
+            if self.content.len() <= WORD_BY_WORD || self.unsaid.len() >= LONG_DELTA {
+                self.tell().await;
+            }
         }
         fits.len() == text.len()
+    }
+
+    async fn tell(&mut self) {
+        let unsaid = std::mem::take(&mut self.unsaid);
+        if !unsaid.is_empty() {
+            tell_delta(self.context, self.document, unsaid).await;
+        }
     }
 }
 

@@ -101,14 +101,15 @@ impl Engine {
             limit,
         };
         let mut page = self.0.ports.messages.list_messages(query).await?;
-        page.messages
-            .retain(|message| message.body.status != MessageStatus::InProgress || goes_on(message));
+        page.messages.retain(is_shown);
         Ok(page)
     }
 
     /// The owner's own messages that hold every word of the text, newest first.
     pub async fn search(&self, query: SearchQuery) -> Result<Vec<SearchHit>, EngineError> {
-        Ok(self.0.ports.messages.search_messages(query).await?)
+        let mut hits = self.0.ports.messages.search_messages(query).await?;
+        hits.retain(|hit| is_shown(&hit.message));
+        Ok(hits)
     }
 
     /// What a conversation's owner thought of its messages, in the messages' order. Nobody else is told.
@@ -120,6 +121,11 @@ impl Engine {
         self.0.checked(caller, conversation, Action::Write).await?;
         Ok(self.0.ports.messages.list_ratings(conversation).await?)
     }
+}
+
+/// Whether readers get it: not while it is being written or waits, unless it goes on after an answered call.
+fn is_shown(message: &Message) -> bool {
+    message.body.status != MessageStatus::InProgress || goes_on(message)
 }
 
 /// Whether a message's reader has answered a call in it.

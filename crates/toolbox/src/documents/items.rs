@@ -38,13 +38,20 @@ pub(crate) struct Items {
     open: Vec<usize>,
     in_string: bool,
     escaped: bool,
+    full: bool,
 }
 
 impl Items {
+    /// Whether it takes in nothing more: a model that wrote so much makes no more suggestions.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.full
+    }
+
     /// Takes in more text and gives the suggestions that are whole now.
     pub(crate) fn push(&mut self, text: &str) -> Vec<Item> {
         let mut found = Vec::new();
         if self.text.len() + text.len() > MOST_BYTES {
+            self.full = true;
             return found;
         }
         self.text.push_str(text);

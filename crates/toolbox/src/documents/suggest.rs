@@ -119,7 +119,7 @@ impl Suggest {
             Ok(writing) => writing,
             Err(error) => return Err(log_writing(&error)),
         };
-        while made.len() < MOST {
+        while made.len() < MOST && !items.is_full() {
             let text = match writing.next().await {
                 Ok(Some(text)) => text,
                 Ok(None) => break,

@@ -300,6 +300,31 @@ async fn a_document_ends_at_a_mebibyte_and_the_model_is_told() {
 }
 
 #[tokio::test]
+async fn a_long_document_is_told_in_longer_pieces() {
+    let bench = Bench::new();
+    let words = vec!["word "; 40_000];
+    let answer = Answer::new(ScriptedModel::new([said(&words)]));
+    let arguments = json!({"title": "x", "kind": "text"});
+    output(
+        answer
+            .call(bench.tool(names::CREATE_DOCUMENT), &arguments)
+            .await,
+    );
+    let told = answer.told.all();
+    assert_eq!(shown(&told), words.concat());
+    let lengths: Vec<usize> = told
+        .iter()
+        .filter_map(|event| match event {
+            ToolEvent::DocumentDelta { text, .. } => Some(text.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lengths[0], 5, "the beginning comes word by word");
+    let late = &lengths[lengths.len() - 100..lengths.len() - 1];
+    assert!(late.iter().all(|length| *length >= 64), "{late:?}");
+}
+
+#[tokio::test]
 async fn a_call_that_is_dropped_stores_nothing() {
     let bench = Bench::new();
     let answer = Answer::new(ScriptedModel::new([vec![Line::text("Half a"), Line::Hang]]));

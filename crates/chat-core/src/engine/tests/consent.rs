@@ -702,3 +702,27 @@ async fn strangers_cannot_answer() {
     ));
     assert_eq!(asking.status(&leg).await, RunStatus::RequiresAction);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_not_found_by_a_search_before_its_run_is_over() {
+    let asking = Asking::new([weather()]);
+    let (leg, _) = asking.ask(10).await;
+    let search = |text: &str| {
+        asking.house.engine.search(crate::ports::SearchQuery {
+            owner: asking.house.owner.clone(),
+            text: text.to_owned(),
+            limit: 10,
+        })
+    };
+    assert_eq!(asking.status(&leg).await, RunStatus::RequiresAction);
+    assert!(search("see").await.unwrap().is_empty());
+    assert!(
+        asking
+            .house
+            .engine
+            .stop(&asking.house.owner, asking.house.conversation)
+            .await
+            .unwrap()
+    );
+    assert_eq!(search("see").await.unwrap().len(), 1);
+}

@@ -39,11 +39,17 @@ impl MessagesResponse {
         messages: &[Message],
         chunks: AiSdkChunks,
     ) -> Self {
+        let mut shown: Vec<UiMessage> = messages
+            .iter()
+            .filter_map(|message| UiMessage::new(message, chunks))
+            .collect();
+        if let Some((_last, earlier)) = shown.split_last_mut() {
+            for message in earlier {
+                message.take_as_denied();
+            }
+        }
         Self {
-            messages: messages
-                .iter()
-                .filter_map(|message| UiMessage::new(message, chunks))
-                .collect(),
+            messages: shown,
             visibility: conversation.visibility,
             user_id: owner_id(&conversation.owner),
             is_readonly: conversation.owner != *caller,
@@ -77,6 +83,13 @@ pub struct UiMessage {
 }
 
 impl UiMessage {
+    /// Shows calls that nobody let run as denied: the conversation has gone on without them, and a model is told the same.
+    fn take_as_denied(&mut self) {
+        for part in &mut self.parts {
+            part.take_as_denied();
+        }
+    }
+
     /// This message for a frontend that knows these `chunks`, or `None` while it is being written.
     ///
     /// One that goes on after its reader answered a call is shown as it was when it paused: the stream that goes on with

@@ -19,6 +19,9 @@ use crate::{
     ids,
 };
 
+/// The state of a call that waits for its reader.
+const REQUESTED: &str = "approval-requested";
+
 /// A part of a message. `type` says which of the other keys are there; no key is ever `null` for being absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -90,6 +93,18 @@ pub struct UiApproval {
     /// Why, in the reader's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl UiPart {
+    /// A call that still waits for its reader is shown as one that they denied.
+    pub(super) fn take_as_denied(&mut self) {
+        if self.state == Some(REQUESTED)
+            && let Some(approval) = &mut self.approval
+        {
+            approval.approved = Some(false);
+            self.state = Some("output-denied");
+        }
+    }
 }
 
 /// The parts of a message in progress as they were when it paused last, or `None` when its reader has answered nothing yet:
@@ -227,7 +242,7 @@ fn tool(parts: &[Part], part: &Part, call: &Call, chunks: AiSdkChunks) -> UiPart
         None if input.is_none() => ("output-error", None, Some(NOT_JSON.to_owned())),
         None => match approval.as_ref().map(|approval| approval.approved) {
             Some(Some(_)) => ("approval-responded", None, None),
-            Some(None) => ("approval-requested", None, None),
+            Some(None) => (REQUESTED, None, None),
             None => ("input-available", None, None),
         },
     };

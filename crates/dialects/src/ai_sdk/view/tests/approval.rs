@@ -93,6 +93,31 @@ fn a_call_says_what_its_reader_said() {
 }
 
 #[test]
+fn a_call_that_the_conversation_went_on_without_is_denied() {
+    let waits = message(
+        Role::Assistant,
+        vec![(Some(0), DONE, asked("c0", None, None))],
+    );
+    let states = |messages: &[Message]| -> Vec<Vec<&'static str>> {
+        let conversation = conversation();
+        let owner = &conversation.owner;
+        let response = MessagesResponse::new(&conversation, owner, messages, AiSdkChunks::V6);
+        let messages = response.messages.into_iter();
+        messages
+            .map(|message| message.parts.iter().filter_map(|part| part.state).collect())
+            .collect()
+    };
+    assert_eq!(
+        states(std::slice::from_ref(&waits)),
+        [["approval-requested"]]
+    );
+    assert_eq!(
+        states(&[waits.clone(), waits]),
+        [["output-denied"], ["approval-requested"]]
+    );
+}
+
+#[test]
 fn an_answer_that_waits_for_the_first_time_is_told_by_its_stream() {
     assert_eq!(states(&in_progress(vec![asked("c0", None, None)])), None);
 }
