@@ -4,7 +4,10 @@ use chat_core::{
     id::{ConversationId, MessageId, UserId},
 };
 use mongodb::bson::{Document, doc};
-use records::{Archive, ConversationRecord, MessageRecord, Put, Rating, StoreError, UserRecord};
+use records::{
+    Archive, ConversationRecord, MessageRecord, Put, Rating, SessionId, SessionRecord, StoreError,
+    UserRecord,
+};
 use serde::Deserialize;
 
 use crate::{
@@ -17,6 +20,7 @@ use crate::{
         unsigned,
     },
     notes::PinDocument,
+    sessions::SessionDocument,
     transaction::Tx,
     users::UserDocument,
 };
@@ -27,6 +31,11 @@ mod messages;
 impl Archive for MongoStore {
     async fn put_user(&self, user: UserRecord) -> Result<Put, StoreError> {
         Ok(self.insert_user_document(&UserDocument::new(&user)).await?)
+    }
+
+    async fn put_session(&self, session: SessionRecord) -> Result<Put, StoreError> {
+        let session = SessionDocument::new(&session);
+        Ok(self.put_session_document(&session).await?)
     }
 
     async fn put_conversation(&self, conversation: ConversationRecord) -> Result<Put, StoreError> {
@@ -73,6 +82,21 @@ impl Archive for MongoStore {
         let found: Vec<UserDocument> = self.scan(behind(after), "_id", limit).await?;
         let users = found.into_iter().map(UserDocument::read);
         Ok(users.collect::<Result<_, _>>()?)
+    }
+
+    async fn scan_sessions(
+        &self,
+        user: Option<UserId>,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let mut filter = behind(after);
+        if let Some(user) = user {
+            filter.insert("user", user.stored());
+        }
+        let found: Vec<SessionDocument> = self.scan(filter, "_id", limit).await?;
+        let sessions = found.into_iter().map(SessionDocument::read);
+        Ok(sessions.collect::<Result<_, _>>()?)
     }
 
     async fn scan_conversations(

@@ -3,7 +3,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use chat_core::id::UserId;
 use mongodb::bson::{Binary, DateTime, Uuid, doc, spec::BinarySubtype};
-use records::{NewSession, Rotation, SessionId, Sessions, StoreError};
+use records::{NewSession, Put, Rotation, SessionId, SessionRecord, Sessions, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,11 +11,12 @@ use crate::{
     error::Failure,
     layout::{Stored, StoredId, date},
     transaction::Tx,
+    users::UserDocument,
 };
 
 /// A session, in `skein_sessions`. One that ended is not there any more.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct SessionDocument {
+pub(crate) struct SessionDocument {
     #[serde(rename = "_id")]
     id: Uuid,
     user: Uuid,
@@ -40,21 +41,39 @@ impl StoredId for SessionId {
 }
 
 impl SessionDocument {
-    fn new(session: &NewSession) -> Self {
+    pub(crate) fn new(session: &SessionRecord) -> Self {
         Self {
             id: session.id.stored(),
             user: session.user.stored(),
             token: hash(session.token),
-            created_at: date(session.at_ms),
+            created_at: date(session.created_at_ms),
             expires_at: date(session.expires_at_ms),
         }
+    }
+
+    /// What it says.
+    pub(crate) fn read(self) -> Result<SessionRecord, Failure> {
+        Ok(SessionRecord {
+            id: SessionId::from_stored(self.id),
+            user: UserId::from_stored(self.user),
+            token: <[u8; 32]>::try_from(self.token.bytes.as_slice())
+                .map_err(Failure::corrupt("session's token"))?,
+            expires_at_ms: self.expires_at.timestamp_millis(),
+            created_at_ms: self.created_at.timestamp_millis(),
+        })
     }
 }
 
 #[async_trait]
 impl Sessions for MongoStore {
     async fn insert_session(&self, session: NewSession) -> Result<(), StoreError> {
-        let session = &SessionDocument::new(&session);
+        let session = &SessionDocument::new(&SessionRecord {
+            id: session.id,
+            user: session.user,
+            token: session.token,
+            expires_at_ms: session.expires_at_ms,
+            created_at_ms: session.at_ms,
+        });
         self.transact(|mut tx| async move {
             let done = insert(self, &mut tx, session).await;
             (tx, done)
@@ -123,6 +142,18 @@ impl Sessions for MongoStore {
 }
 
 impl MongoStore {
+    /// Stores a session of a user who is there, unless its id is there.
+    pub(crate) async fn put_session_document(
+        &self,
+        session: &SessionDocument,
+    ) -> Result<Put, Failure> {
+        self.transact(|mut tx| async move {
+            let put = put(self, &mut tx, session).await;
+            (tx, put)
+        })
+        .await
+    }
+
     /// Ends the sessions whose `field` is this and says how many there were.
     async fn end_all(&self, field: &str, value: Uuid) -> Result<u64, Failure> {
         // What an earlier run ended, which may have been committed without our knowing.
@@ -198,6 +229,28 @@ async fn insert(store: &MongoStore, tx: &mut Tx, session: &SessionDocument) -> R
             "a new session has the id of another".to_owned(),
         )),
     }
+}
+
+async fn put(store: &MongoStore, tx: &mut Tx, session: &SessionDocument) -> Result<Put, Failure> {
+    let all = store.all::<SessionDocument>();
+    let known = all
+        .find_one(doc! {"_id": session.id})
+        .session(&mut tx.session)
+        .await?;
+    if known.is_some() {
+        return Ok(Put::Known);
+    }
+    let user = store
+        .all::<UserDocument>()
+        .find_one(doc! {"_id": session.user})
+        .session(&mut tx.session)
+        .await?;
+    if user.is_none() {
+        return Ok(Put::Orphan);
+    }
+    // One that came meanwhile is a conflict, and all of this is done again.
+    all.insert_one(session).session(&mut tx.session).await?;
+    Ok(Put::New)
 }
 
 async fn end_all(
