@@ -7,7 +7,7 @@ use chat_core::{
 };
 use serde_json::{Map, Value};
 
-use crate::{PasswordHash, StoreError, User};
+use crate::{PasswordHash, SessionId, StoreError, User};
 
 /// Moves whole records in and out of a store: what import and export need beyond the other ports.
 ///
@@ -19,6 +19,9 @@ use crate::{PasswordHash, StoreError, User};
 pub trait Archive: Send + Sync {
     /// Stores a user. One whose [`UserRecord::email_key`] is another user's is [`Put::Taken`].
     async fn put_user(&self, user: UserRecord) -> Result<Put, StoreError>;
+
+    /// Stores a session of a user who is there; [`Put::Orphan`] when they are not.
+    async fn put_session(&self, session: SessionRecord) -> Result<Put, StoreError>;
 
     /// Stores a conversation without messages. One whose alias is another conversation's is [`Put::Taken`].
     async fn put_conversation(&self, conversation: ConversationRecord) -> Result<Put, StoreError>;
@@ -46,6 +49,14 @@ pub trait Archive: Send + Sync {
         after: Option<UserId>,
         limit: u32,
     ) -> Result<Vec<UserRecord>, StoreError>;
+
+    /// Sessions after this one, at most `limit`: of one user, or of all. One that expired may be among them.
+    async fn scan_sessions(
+        &self,
+        user: Option<UserId>,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>, StoreError>;
 
     /// Conversations after this one, at most `limit`: of one owner, or of all.
     async fn scan_conversations(
@@ -96,6 +107,30 @@ pub struct UserRecord {
     pub email_key: String,
     /// The hash of the password.
     pub password: Option<PasswordHash>,
+}
+
+/// A session with all that is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// The id.
+    pub id: SessionId,
+    /// Who signed in.
+    pub user: UserId,
+    /// The SHA-256 of its current refresh token.
+    pub token: [u8; 32],
+    /// When it expires unless its token is used, in milliseconds since the Unix epoch.
+    pub expires_at_ms: i64,
+    /// When it was made, in milliseconds since the Unix epoch.
+    pub created_at_ms: i64,
+}
+
+impl std::fmt::Debug for SessionRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionRecord")
+            .field("id", &self.id)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A conversation with all that is kept, but its messages, summary and pins.

@@ -13,7 +13,7 @@ mod sessions;
 mod thread_views;
 mod users;
 
-pub use archive::{Archive, ConversationRecord, MessageRecord, Put, UserRecord};
+pub use archive::{Archive, ConversationRecord, MessageRecord, Put, SessionRecord, UserRecord};
 pub use chat_core::message::Rating;
 pub use chat_core::ports::StoreError;
 pub use documents::{

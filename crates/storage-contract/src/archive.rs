@@ -10,7 +10,8 @@ use chat_core::{
 };
 use records::{
     ConversationRecord, DocumentId, DocumentKind, DocumentVersion, NewUser, PasswordHash, Put,
-    User, UserKind, UserRecord, UserRefusal, email_key, exact_email_key,
+    Rotation, SessionId, SessionRecord, User, UserKind, UserRecord, UserRefusal, email_key,
+    exact_email_key,
 };
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
@@ -402,6 +403,55 @@ fn assert_counts(outcomes: &[Put], new: usize, other: Put) {
     let count = |wanted| outcomes.iter().filter(|put| **put == wanted).count();
     assert_eq!(count(Put::New), new, "{outcomes:?}");
     assert_eq!(count(other), outcomes.len() - new, "{outcomes:?}");
+}
+
+/// A session that was put is one like any other, and is scanned as it was put, of all users or of one; a known one stays as
+/// it was, and one of a user who is not there is not stored.
+pub async fn sessions_move_with_their_users(store: Arc<dyn WholeStore>) {
+    let (ada, bob) = (user("ada@example.org"), user("bob@example.org"));
+    for user in [&ada, &bob] {
+        assert_eq!(store.put_user(user.clone()).await.unwrap(), Put::New);
+    }
+    let session = |user: &UserRecord, token: u8| SessionRecord {
+        id: SessionId(sample::uuid()),
+        user: user.user.id,
+        token: [token; 32],
+        expires_at_ms: 2_000,
+        created_at_ms: -1,
+    };
+    let mut all = vec![session(&ada, 1), session(&ada, 2), session(&bob, 3)];
+    for session in &all {
+        assert_eq!(store.put_session(session.clone()).await.unwrap(), Put::New);
+    }
+    let changed = SessionRecord {
+        token: [9; 32],
+        ..all[0].clone()
+    };
+    assert_eq!(store.put_session(changed).await.unwrap(), Put::Known);
+    let orphan = session(&user("eve@example.org"), 4);
+    assert_eq!(
+        store.put_session(orphan.clone()).await.unwrap(),
+        Put::Orphan
+    );
+    assert_eq!(store.find_session(orphan.id, 0).await.unwrap(), None);
+
+    let rotated = store
+        .rotate_session(all[2].id, [3; 32], [5; 32], 1_000, 3_000)
+        .await;
+    assert_eq!(rotated.unwrap(), Rotation::Rotated(bob.user.id));
+    (all[2].token, all[2].expires_at_ms) = ([5; 32], 3_000);
+    all.sort_by_key(|session| session.id);
+    assert_eq!(store.scan_sessions(None, None, 10).await.unwrap(), all);
+    let first = store.scan_sessions(None, None, 1).await.unwrap();
+    assert_eq!(first, all[..1]);
+    let rest = store.scan_sessions(None, Some(all[0].id), 10).await;
+    assert_eq!(rest.unwrap(), all[1..]);
+    let adas: Vec<SessionRecord> = all
+        .into_iter()
+        .filter(|session| session.user == ada.user.id)
+        .collect();
+    let scanned = store.scan_sessions(Some(ada.user.id), None, 10).await;
+    assert_eq!(scanned.unwrap(), adas);
 }
 
 fn user(email: &str) -> UserRecord {

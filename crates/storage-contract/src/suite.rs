@@ -331,6 +331,7 @@ macro_rules! archive_contract {
             a_user_with_a_taken_key_is_not_stored,
             exact_keys_keep_users_apart,
             racing_users_have_one_winner,
+            sessions_move_with_their_users,
             a_conversation_is_stored_as_it_is_given,
             a_known_conversation_is_unchanged,
             a_conversation_with_a_taken_alias_is_not_stored,

@@ -4,7 +4,8 @@ use chat_core::{
     id::{ConversationId, MessageId, UserId},
 };
 use records::{
-    Archive, ConversationRecord, MessageRecord, PasswordHash, Put, Rating, StoreError, UserRecord,
+    Archive, ConversationRecord, MessageRecord, PasswordHash, Put, Rating, SessionId,
+    SessionRecord, StoreError, UserRecord,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -12,13 +13,18 @@ use crate::{
     SqliteStore,
     error::Failure,
     rows::{self, StoredId as _, signed},
-    search, users,
+    search, sessions, users,
 };
 
 #[async_trait]
 impl Archive for SqliteStore {
     async fn put_user(&self, user: UserRecord) -> Result<Put, StoreError> {
         self.write(move |writing| put_user(writing.connection, &user))
+            .await
+    }
+
+    async fn put_session(&self, session: SessionRecord) -> Result<Put, StoreError> {
+        self.write(move |writing| sessions::put(writing.connection, &session))
             .await
     }
 
@@ -81,6 +87,16 @@ impl Archive for SqliteStore {
                 .collect()
         })
         .await
+    }
+
+    async fn scan_sessions(
+        &self,
+        user: Option<UserId>,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        self.query(move |connection| sessions::scan(connection, user, after, limit))
+            .await
     }
 
     async fn scan_conversations(

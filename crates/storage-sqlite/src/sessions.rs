@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use chat_core::id::UserId;
-use records::{NewSession, Rotation, SessionId, Sessions, StoreError};
+use records::{NewSession, Put, Rotation, SessionId, SessionRecord, Sessions, StoreError};
 use rusqlite::{Connection, params};
 
 use crate::{
@@ -89,6 +89,56 @@ impl Sessions for SqliteStore {
         })
         .await
     }
+}
+
+/// Stores a session as it is given, unless one of its id is there or its user is not.
+pub(crate) fn put(connection: &Connection, session: &SessionRecord) -> Result<Put, Failure> {
+    let known = connection
+        .prepare_cached("SELECT 1 FROM session WHERE id = ?1")?
+        .exists([session.id.bytes()])?;
+    if known {
+        return Ok(Put::Known);
+    }
+    let stored = connection
+        .prepare_cached(
+            "INSERT INTO session (id, user, token, created_at, expires_at)
+             SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM user WHERE id = ?2)",
+        )?
+        .execute(params![
+            session.id.bytes(),
+            session.user.bytes(),
+            session.token,
+            session.created_at_ms,
+            session.expires_at_ms,
+        ])?;
+    Ok(if stored == 1 { Put::New } else { Put::Orphan })
+}
+
+/// Sessions after this one by their ids, of one user or of all.
+pub(crate) fn scan(
+    connection: &Connection,
+    user: Option<UserId>,
+    after: Option<SessionId>,
+    limit: u32,
+) -> Result<Vec<SessionRecord>, Failure> {
+    connection
+        .prepare_cached(
+            "SELECT id, user, token, created_at, expires_at FROM session
+             WHERE (?1 IS NULL OR user = ?1) AND id > ?2 ORDER BY id LIMIT ?3",
+        )?
+        .query_and_then(
+            params![user.map(|user| user.bytes()), rows::after(after), limit],
+            |row| {
+                Ok(SessionRecord {
+                    id: rows::id(row, 0)?,
+                    user: rows::id(row, 1)?,
+                    token: row.get(2)?,
+                    created_at_ms: row.get(3)?,
+                    expires_at_ms: row.get(4)?,
+                })
+            },
+        )?
+        .collect()
 }
 
 fn rotate(
