@@ -12,14 +12,15 @@ use chat_core::{
     ports::PinScope,
 };
 use futures_util::StreamExt as _;
-use records::{DocumentId, FileId, ThreadView, UserRecord, email_key, exact_email_key};
+use records::{DocumentId, FileId, SessionId, ThreadView, UserRecord, email_key, exact_email_key};
 use uuid::Uuid;
 
 use crate::{
     ExportError, RecordType, Target,
     line::{
         BytesLine, ConversationLine, DocumentLine, FileLine, Footer, Header, Line, MessageLine,
-        PIECE_BYTES, PinLine, SuggestionLine, SummaryLine, ThreadViewLine, UserLine, VERSION,
+        PIECE_BYTES, PinLine, SessionLine, SuggestionLine, SummaryLine, ThreadViewLine, UserLine,
+        VERSION,
     },
 };
 
@@ -60,7 +61,8 @@ const NOBODY: &str = "default-user";
 /// [`Kind::Skein`](crate::Kind::Skein).
 ///
 /// The same records give the same bytes. What comes or changes meanwhile may be in it or not; runs, their logs and the
-/// store's own secrets are not. Password hashes are: whoever has the file can try passwords.
+/// store's own secrets are not. Password hashes are: whoever has the file can try passwords. Sessions are, expired ones too,
+/// with the hashes of their refresh tokens, which sign nobody in.
 pub async fn export(
     target: &Target,
     scope: &Scope,
@@ -78,7 +80,9 @@ pub async fn export(
             let (owner, user) = find(target, name).await?;
             exporter.header(&owner.to_string())?;
             if let Some(user) = user {
+                let id = user.user.id;
                 exporter.line(&Line::User(UserLine::from(user)))?;
+                exporter.sessions(Some(id)).await?;
             }
             exporter.conversations(Some(&owner)).await?;
             exporter.belongings(&owner).await?;
@@ -145,6 +149,8 @@ struct Exporter<'t, W> {
 impl<W: Write + Send> Exporter<'_, W> {
     async fn all(&mut self) -> Result<(), ExportError> {
         self.header("all")?;
+        // Before users: one who signs in for the first time meanwhile comes without a session, never a session without them.
+        self.sessions(None).await?;
         let mut after = None;
         loop {
             let page = self.target.archive.scan_users(after, PAGE).await?;
@@ -169,6 +175,21 @@ impl<W: Write + Send> Exporter<'_, W> {
             }
         }
         self.thread_views(None).await
+    }
+
+    async fn sessions(&mut self, user: Option<UserId>) -> Result<(), ExportError> {
+        let mut after: Option<SessionId> = None;
+        loop {
+            let archive = &self.target.archive;
+            let page = archive.scan_sessions(user, after, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.id);
+            for record in page {
+                self.line(&Line::Session(SessionLine::from(record)))?;
+            }
+        }
     }
 
     async fn conversations(&mut self, owner: Option<&Owner>) -> Result<(), ExportError> {

@@ -14,7 +14,8 @@ use chat_core::{
 };
 use records::{
     ConversationRecord, DocumentId, DocumentKind, DocumentVersion, FileId, MessageRecord,
-    PasswordHash, Rating, StoredFile, Suggestion, ThreadView, User, UserKind, UserRecord,
+    PasswordHash, Rating, SessionId, SessionRecord, StoredFile, Suggestion, ThreadView, User,
+    UserKind, UserRecord,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -51,6 +52,7 @@ pub(crate) struct Footer {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Line {
     User(UserLine),
+    Session(SessionLine),
     Conversation(Box<ConversationLine>),
     Message(Box<MessageLine>),
     Rating(RatingLine),
@@ -68,6 +70,7 @@ impl Line {
     pub(crate) const fn record(&self) -> RecordType {
         match self {
             Self::User(_) => RecordType::User,
+            Self::Session(_) => RecordType::Session,
             Self::Conversation(_) => RecordType::Conversation,
             Self::Message(_) => RecordType::Message,
             Self::Rating(_) => RecordType::Rating,
@@ -84,6 +87,7 @@ impl Line {
     pub(crate) fn label(&self) -> String {
         match self {
             Self::User(line) => format!("user {}", line.id),
+            Self::Session(line) => format!("session {}", line.id),
             Self::Conversation(line) => format!("conversation {}", line.id),
             Self::Message(line) => format!("message {}", line.id),
             Self::Rating(line) => format!("rating of message {}", line.message),
@@ -152,6 +156,54 @@ impl TryFrom<UserLine> for UserRecord {
             },
             email_key: line.email_key,
             password: line.password.map(PasswordHash::new),
+        })
+    }
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SessionLine {
+    pub(crate) id: Uuid,
+    pub(crate) user: UserId,
+    /// The SHA-256 of its refresh token, in lower-case hexadecimal digits.
+    pub(crate) token: String,
+    pub(crate) created_at_ms: i64,
+    pub(crate) expires_at_ms: i64,
+}
+
+impl std::fmt::Debug for SessionLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionLine")
+            .field("id", &self.id)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<SessionRecord> for SessionLine {
+    fn from(record: SessionRecord) -> Self {
+        Self {
+            id: record.id.0,
+            user: record.user,
+            token: hex(&record.token),
+            created_at_ms: record.created_at_ms,
+            expires_at_ms: record.expires_at_ms,
+        }
+    }
+}
+
+impl TryFrom<SessionLine> for SessionRecord {
+    type Error = BadLine;
+
+    fn try_from(line: SessionLine) -> Result<Self, BadLine> {
+        Ok(Self {
+            id: SessionId(line.id),
+            user: line.user,
+            token: unhex(&line.token).ok_or(bad(
+                "token",
+                "64 lower-case hexadecimal digits are accepted",
+            ))?,
+            created_at_ms: line.created_at_ms,
+            expires_at_ms: line.expires_at_ms,
         })
     }
 }
@@ -550,4 +602,22 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _infallible = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// The bytes of exactly twice as many lower-case hexadecimal digits; of anything else, none.
+fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = (digit(*high)? << 4) | digit(*low)?;
+    }
+    Some(bytes)
 }

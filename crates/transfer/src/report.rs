@@ -88,6 +88,8 @@ pub enum Verdict {
 pub enum RecordType {
     /// A user.
     User,
+    /// A session of a user.
+    Session,
     /// A conversation.
     Conversation,
     /// A message.
@@ -110,8 +112,9 @@ pub enum RecordType {
 
 impl RecordType {
     /// All of them, in the order in which they are put.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::User,
+        Self::Session,
         Self::Conversation,
         Self::Message,
         Self::Rating,
@@ -127,6 +130,7 @@ impl RecordType {
     pub const fn plural(self) -> &'static str {
         match self {
             Self::User => "users",
+            Self::Session => "sessions",
             Self::Conversation => "conversations",
             Self::Message => "messages",
             Self::Rating => "ratings",

@@ -303,6 +303,7 @@ fn move_to(id: ConversationId, line: &mut Line) {
         Line::Message(line) => line.conversation = id,
         Line::Summary(line) => line.conversation = id,
         Line::User(_)
+        | Line::Session(_)
         | Line::Rating(_)
         | Line::Pin(_)
         | Line::Document(_)
@@ -320,6 +321,7 @@ enum Phase {
     User,
     /// Of claims only.
     Email,
+    Session,
     Conversation,
     Message,
     Rating,
@@ -337,6 +339,7 @@ fn place_of(line: &Line) -> (Phase, Uuid, Order) {
     let none = Order(0, 0);
     match line {
         Line::User(line) => (Phase::User, line.id.uuid(), none),
+        Line::Session(line) => (Phase::Session, line.id, none),
         Line::Conversation(line) => (Phase::Conversation, line.id.uuid(), Order(i64::MIN, 0)),
         Line::Message(line) => {
             let seq = i64::try_from(line.seq).unwrap_or(i64::MAX);

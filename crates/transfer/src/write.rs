@@ -1,7 +1,5 @@
 //! Puts staged lines into a target.
 
-use std::collections::HashSet;
-
 use futures_util::{StreamExt as _, stream::FuturesOrdered};
 
 use chat_core::{
@@ -11,7 +9,8 @@ use chat_core::{
     terms::fold,
 };
 use records::{
-    DocumentVersion, MessageRecord, Put, Suggestion, UserRecord, email_key, exact_email_key,
+    DocumentVersion, MessageRecord, Put, SessionRecord, Suggestion, UserRecord, email_key,
+    exact_email_key,
 };
 use token_budget::Encoding;
 
@@ -363,6 +362,12 @@ async fn put_record(
 async fn put_live(target: &Target, line: Line) -> Result<Put, StoreError> {
     let new = |stored: bool| if stored { Put::New } else { Put::Known };
     Ok(match line {
+        Line::Session(line) => {
+            let Ok(session) = SessionRecord::try_from(line) else {
+                return Ok(Put::Taken);
+            };
+            target.archive.put_session(session).await?
+        }
         Line::Conversation(line) => target.archive.put_conversation((*line).into()).await?,
         Line::Rating(line) => {
             target
@@ -440,9 +445,6 @@ fn summary_body(summary: &Summary) -> MessageBody {
     let text = format!("Summary: {}", summary.text);
     body([text_part(text)], summary.created_at_ms)
 }
-
-/// Conversations by id, for what is only foreseen.
-type Ids = HashSet<chat_core::id::ConversationId>;
 
 #[cfg(test)]
 mod tests;

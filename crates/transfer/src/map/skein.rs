@@ -7,7 +7,7 @@ use chat_core::{
     ports::Pin,
     run::RunError,
 };
-use records::{DocumentVersion, UserRecord, email_key, exact_email_key};
+use records::{DocumentVersion, SessionRecord, UserRecord, email_key, exact_email_key};
 use serde_json::Value;
 
 use super::{Mapped, Mapper, Out, Problem, or_problem};
@@ -145,6 +145,7 @@ fn check(line: &Line) -> Result<(), Problem> {
             )));
         }
         Line::User(line) => UserRecord::try_from(line.clone()).map(drop),
+        Line::Session(line) => SessionRecord::try_from(line.clone()).map(drop),
         Line::Pin(line) => Pin::try_from(line.clone()).map(drop),
         Line::Document(line) => DocumentVersion::try_from(line.clone()).map(drop),
         Line::Message(line) if line.seq == 0 => {

@@ -32,6 +32,7 @@ pub(super) fn claims(line: &Line) -> Vec<Claim> {
         Line::Message(line) => line.id.uuid(),
         Line::Bytes(line) => derived("claim", &[&line.file.to_string(), &order.0.to_string()]),
         Line::User(_)
+        | Line::Session(_)
         | Line::Conversation(_)
         | Line::Rating(_)
         | Line::Summary(_)

@@ -34,6 +34,7 @@ pub(super) fn within_limits(line: &Line) -> Result<(), String> {
                 + serde_json::to_vec(&line.metadata).map_or(0, |json| json.len()),
         ),
         Line::User(line) => ("a user's e-mail address", line.email.len()),
+        Line::Session(line) => ("a session's token", line.token.len()),
         Line::ThreadView(line) => ("a thread's name", line.name.len()),
         Line::File(line) => ("a file's name", line.name.len()),
         Line::Rating(_) => ("a rating", 0),
@@ -70,6 +71,7 @@ fn keys_within_limits(line: &Line) -> Result<(), String> {
             within("kind", Some(&line.kind))?;
             within("password", line.password.as_ref())
         }
+        Line::Session(line) => within("token", Some(&line.token)),
         Line::Conversation(line) => within("alias", line.alias.as_ref()),
         Line::Message(line) => {
             within("alias", line.alias.as_ref())?;

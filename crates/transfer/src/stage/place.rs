@@ -110,6 +110,7 @@ fn unplaced(staged: &StagedLine) -> Option<&MessageLine> {
     match &staged.line {
         Line::Message(message) if message.seq == 0 => Some(message),
         Line::User(_)
+        | Line::Session(_)
         | Line::Conversation(_)
         | Line::Message(_)
         | Line::Rating(_)

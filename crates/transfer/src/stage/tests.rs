@@ -6,7 +6,7 @@ use chat_core::{
 use super::*;
 use crate::{
     Event,
-    line::{ThreadViewLine, UserLine},
+    line::{SessionLine, ThreadViewLine, UserLine},
     map::{body, text_part},
 };
 
@@ -215,6 +215,13 @@ fn every_field_of_a_line_has_a_limit() {
         created_at_ms: 0,
         updated_at_ms: 0,
     };
+    let session = SessionLine {
+        id: Uuid::from_u128(1),
+        user: UserId::new(Uuid::from_u128(1)),
+        token: long(),
+        created_at_ms: 0,
+        expires_at_ms: 0,
+    };
     for (line, field) in [
         (long_user(|line, long| line.email = long), "email"),
         (long_user(|line, long| line.email_key = long), "email_key"),
@@ -232,6 +239,7 @@ fn every_field_of_a_line_has_a_limit() {
             "alias of a part",
         ),
         (Line::ThreadView(view), "user"),
+        (Line::Session(session), "token"),
     ] {
         let (lines, _) = staged(usize::MAX, |stage| {
             assert_eq!(

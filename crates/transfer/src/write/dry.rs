@@ -1,26 +1,35 @@
 //! What a put would come to, by reading alone.
 
-use std::sync::Mutex;
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use chat_core::{
     id::{ConversationId, MessageId, UserId},
     ports::{Pin, StoreError},
 };
 use records::{
-    ConversationRecord, DocumentId, DocumentVersion, MessageRecord, Put, Suggestion, UserRecord,
+    ConversationRecord, DocumentId, DocumentVersion, MessageRecord, Put, SessionId, Suggestion,
+    UserRecord,
 };
 use uuid::Uuid;
 
-use super::Ids;
 use crate::{
     Target,
-    line::{Line, PinLine, RatingLine, SuggestionLine, ThreadViewLine},
+    line::{Line, PinLine, RatingLine, SessionLine, SuggestionLine, ThreadViewLine},
 };
 
 /// What a dry run would have written so far: only the ids that later lines belong to, 16 bytes each.
 #[derive(Debug, Default)]
 pub(super) struct Foreseen {
-    conversations: Mutex<Ids>,
+    ids: Mutex<Ids>,
+}
+
+#[derive(Debug, Default)]
+struct Ids {
+    users: HashSet<UserId>,
+    conversations: HashSet<ConversationId>,
 }
 
 impl Foreseen {
@@ -30,19 +39,15 @@ impl Foreseen {
         record: &UserRecord,
     ) -> Result<Put, StoreError> {
         let id = record.user.id;
-        let there = target
-            .archive
-            .scan_users(before(id.uuid()).map(UserId::new), 1)
-            .await?;
-        if there.first().is_some_and(|there| there.user.id == id) {
+        if has_user(target, id).await? {
             return Ok(Put::Known);
         }
         let other = target.users.find_user_by_email(&record.email_key).await?;
-        Ok(if other.is_some() {
-            Put::Taken
-        } else {
-            Put::New
-        })
+        if other.is_some() {
+            return Ok(Put::Taken);
+        }
+        self.ids().users.insert(id);
+        Ok(Put::New)
     }
 
     pub(super) async fn messages(
@@ -63,6 +68,7 @@ impl Foreseen {
 
     pub(super) async fn line(&self, target: &Target, line: Line) -> Result<Put, StoreError> {
         Ok(match line {
+            Line::Session(line) => self.session(target, &line).await?,
             Line::Conversation(line) => {
                 let record = ConversationRecord::from(*line);
                 let id = record.conversation.id;
@@ -106,6 +112,20 @@ impl Foreseen {
         })
     }
 
+    async fn session(&self, target: &Target, line: &SessionLine) -> Result<Put, StoreError> {
+        let after = before(line.id).map(SessionId);
+        let there = target.archive.scan_sessions(None, after, 1).await?;
+        if there.first().is_some_and(|there| there.id.0 == line.id) {
+            return Ok(Put::Known);
+        }
+        let foreseen = self.ids().users.contains(&line.user);
+        Ok(if foreseen || has_user(target, line.user).await? {
+            Put::New
+        } else {
+            Put::Orphan
+        })
+    }
+
     async fn pin(&self, target: &Target, line: PinLine) -> Result<Put, StoreError> {
         /// Nobody pins more than this; a prompt would not hold them.
         const MOST: u32 = 10_000;
@@ -130,21 +150,24 @@ impl Foreseen {
 
     /// Whether a conversation is there, or would be by now.
     async fn has(&self, target: &Target, id: ConversationId) -> Result<bool, StoreError> {
-        let foreseen = self.with(|ids| ids.contains(&id));
+        let foreseen = self.ids().conversations.contains(&id);
         Ok(foreseen || has_conversation(target, id).await?)
     }
 
     fn foresee(&self, id: ConversationId) -> bool {
-        self.with(|ids| ids.insert(id))
+        self.ids().conversations.insert(id)
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut Ids) -> T) -> T {
-        let mut ids = self
-            .conversations
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        look(&mut ids)
+    fn ids(&self) -> MutexGuard<'_, Ids> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a user is there.
+async fn has_user(target: &Target, id: UserId) -> Result<bool, StoreError> {
+    let after = before(id.uuid()).map(UserId::new);
+    let there = target.archive.scan_users(after, 1).await?;
+    Ok(there.first().is_some_and(|there| there.user.id == id))
 }
 
 /// Whether a conversation is there.

@@ -1,7 +1,7 @@
 //! Skein's own export: out of one store and into another.
 
 use bytes::Bytes;
-use records::{FileId, Files as _, NewFile};
+use records::{FileId, Files as _, NewFile, Put, SessionId, SessionRecord};
 
 use super::*;
 use crate::ExportError;
@@ -16,6 +16,10 @@ pub(super) async fn full() -> Fresh {
         (Kind::AiChatbot, "ai-chatbot"),
     ] {
         import_twice(kind, &fixture(name), &fresh).await;
+    }
+    for (number, user) in [(1, GINA), (2, GUEST), (3, GINA)] {
+        let put = fresh.store.put_session(session(number, user)).await;
+        assert_eq!(put.unwrap(), Put::New);
     }
     for (number, size) in [(1, 0), (2, 10), (3, 2_500_000)] {
         let file = NewFile {
@@ -38,6 +42,22 @@ pub(super) async fn full() -> Fresh {
         stored.await.unwrap().unwrap();
     }
     fresh
+}
+
+/// Two users of the fixtures.
+const GINA: &str = "11111111-1111-4111-8111-111111111111";
+const GUEST: &str = "22222222-2222-4222-8222-222222222222";
+
+fn session(number: u8, user: &str) -> SessionRecord {
+    let mut token = [number; 32];
+    token[..2].copy_from_slice(&[0x0a, 0xff]);
+    SessionRecord {
+        id: SessionId(Uuid::from_u128(0x5e55_0000 + u128::from(number))),
+        user: UserId::new(id(user)),
+        token,
+        created_at_ms: 1_700_000_000_000,
+        expires_at_ms: 1_700_000_100_000 + i64::from(number),
+    }
 }
 
 /// A whole export of these lines, its first among them.
@@ -67,6 +87,7 @@ async fn an_export_imported_elsewhere_is_exported_as_the_same_bytes() {
     let text = exported(&from.target).await;
     for sort in [
         "user",
+        "session",
         "conversation",
         "message",
         "summary",
@@ -129,6 +150,7 @@ async fn the_export_of_one_user_holds_what_is_theirs_alone() {
     let counts = export(&from.target, &scope, &mut bytes).await.unwrap();
     let expected = [
         (RecordType::User, 1),
+        (RecordType::Session, 2),
         (RecordType::Conversation, 1),
         (RecordType::Message, 4),
         (RecordType::Document, 2),
@@ -138,7 +160,7 @@ async fn the_export_of_one_user_holds_what_is_theirs_alone() {
     assert_eq!(counts.0, expected.into_iter().collect());
     let text = String::from_utf8(bytes).unwrap();
     assert!(text.starts_with("{\"skein_export\":1,\"of\":\"user:11111111-"));
-    for other in ["guest-", "thread_", "erin"] {
+    for other in ["guest-", "thread_", "erin", "5e550002"] {
         assert!(!text.contains(other), "{other}");
     }
     let mut by_id = Vec::new();
@@ -223,6 +245,26 @@ async fn lines_that_are_none_of_an_export_are_named() {
             "skein.jsonl:2: faulty: user 11111111-1111-4111-8111-111111111111: email_key: the one of the e-mail address is accepted",
         ),
         (
+            whole([header, SESSION.replace("TOKEN", &"0".repeat(63)).as_str()]),
+            "skein.jsonl:2: faulty: session 00000000-0000-0000-0000-00005e550001: token: 64 lower-case hexadecimal digits are accepted",
+        ),
+        (
+            whole([header, SESSION.replace("TOKEN", &"0".repeat(66)).as_str()]),
+            "skein.jsonl:2: faulty: session 00000000-0000-0000-0000-00005e550001: token: 64 lower-case hexadecimal digits are accepted",
+        ),
+        (
+            whole([header, SESSION.replace("TOKEN", &"AB".repeat(32)).as_str()]),
+            "skein.jsonl:2: faulty: session 00000000-0000-0000-0000-00005e550001: token: 64 lower-case hexadecimal digits are accepted",
+        ),
+        (
+            whole([header, SESSION.replace("TOKEN", &"é".repeat(32)).as_str()]),
+            "skein.jsonl:2: faulty: session 00000000-0000-0000-0000-00005e550001: token: 64 lower-case hexadecimal digits are accepted",
+        ),
+        (
+            whole([header, "{\"session\":{\"id\":\"SECRET\"}}"]),
+            "skein.jsonl:2: faulty: no line of an export: UUID parsing failed: invalid character: found",
+        ),
+        (
             format!("{header}\n"),
             "skein.jsonl:1: faulty: the export was cut off: its last line, with skein_export_end, is not there",
         ),
@@ -248,6 +290,54 @@ async fn lines_that_are_none_of_an_export_are_named() {
 
 /// A user whose address is looked up under KEY.
 const USER: &str = r#"{"user":{"id":"11111111-1111-4111-8111-111111111111","email":"A@example.com","email_key":"KEY","kind":"regular","created_at_ms":0}}"#;
+
+/// A session of Gina whose token has the hash TOKEN.
+const SESSION: &str = r#"{"session":{"id":"00000000-0000-0000-0000-00005e550001","user":"11111111-1111-4111-8111-111111111111","token":"TOKEN","created_at_ms":1,"expires_at_ms":2}}"#;
+
+#[tokio::test]
+async fn a_session_of_nobody_is_refused_and_one_that_is_there_keeps_its_token() {
+    let header = "{\"skein_export\":1,\"of\":\"all\"}";
+    let user = USER.replace("KEY", "a@example.com");
+    let line = SESSION.replace("TOKEN", &"0".repeat(64));
+
+    // Nobody is there.
+    let to = fresh();
+    let (_dir, source) = written(&whole([header, line.as_str()]));
+    let (report, told) = import_twice(Kind::Skein, &source, &to).await;
+    assert!(!report.is_clean());
+    assert_eq!(report.tallies[&RecordType::Session].refused, 1);
+    assert_eq!(
+        told,
+        [
+            "skein.jsonl:2: refused: session 00000000-0000-0000-0000-00005e550001: what it belongs to is not there"
+        ]
+    );
+
+    // Its user comes with it, after it.
+    let (_dir, source) = written(&whole([header, line.as_str(), user.as_str()]));
+    let (report, _) = import_twice(Kind::Skein, &source, &to).await;
+    assert!(report.is_clean());
+    assert_eq!(report.tallies[&RecordType::Session], new(1));
+
+    // A file that names another token does not change whose the session is.
+    let before = exported(&to.target).await;
+    let other = SESSION.replace("TOKEN", &"1".repeat(64));
+    let (_dir, source) = written(&whole([header, other.as_str()]));
+    let (report, _) = import_twice(Kind::Skein, &source, &to).await;
+    assert_eq!(report.tallies[&RecordType::Session].known, 1);
+    assert_eq!(exported(&to.target).await, before);
+
+    // Twice in one file is once too often.
+    let (_dir, source) = written(&whole([header, line.as_str(), other.as_str()]));
+    let (report, told) = run(Kind::Skein, &source, &to.target, &Options::default()).await;
+    assert!(matches!(report, Err(ImportError::Faulty { .. })));
+    assert_eq!(
+        told,
+        [
+            "skein.jsonl:3: faulty: session 00000000-0000-0000-0000-00005e550001 stands twice: first at skein.jsonl:2"
+        ]
+    );
+}
 
 #[tokio::test]
 async fn an_export_that_was_cut_at_any_line_s_end_is_faulty() {
