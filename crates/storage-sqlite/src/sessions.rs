@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use crate::{
     SqliteStore,
     error::Failure,
-    rows::{self, StoredId as _},
+    rows::{self, StoredId},
 };
 
 #[async_trait]
@@ -127,7 +127,7 @@ pub(crate) fn scan(
              WHERE (?1 IS NULL OR user = ?1) AND id > ?2 ORDER BY id LIMIT ?3",
         )?
         .query_and_then(
-            params![user.map(|user| user.bytes()), rows::after(after), limit],
+            params![user.map(StoredId::bytes), rows::after(after), limit],
             |row| {
                 Ok(SessionRecord {
                     id: rows::id(row, 0)?,
