@@ -316,7 +316,10 @@ async fn a_long_document_is_told_in_longer_pieces() {
         .iter()
         .filter_map(|event| match event {
             ToolEvent::DocumentDelta { text, .. } => Some(text.len()),
-            _ => None,
+            ToolEvent::DocumentOpened { .. }
+            | ToolEvent::DocumentStored { .. }
+            | ToolEvent::SuggestionMade { .. }
+            | ToolEvent::Data { .. } => None,
         })
         .collect();
     assert_eq!(lengths[0], 5, "the beginning comes word by word");
