@@ -20,6 +20,7 @@ describe("the reader's conversations", () => {
     await reader.say(long, saying("Kettle", "A zanzibar kettle & <b>more</b>."));
     for (let more = 0; more < 4; more++) await reader.say(long, saying("Kettle", "long ".repeat(300)));
     await reader.say(crypto.randomUUID(), saying("Cups", "Nothing of that."));
+    await reader.indexed("zanzibar", 2);
     await page.reload();
 
     const asked = [];

@@ -86,6 +86,8 @@ describe("axe-core finds nothing", () => {
   });
   state("searching", async (page) => {
     await finished(page);
+    const reader = await asReader(page, world.skein);
+    await reader.indexed("tea", 1);
     await page.getByTestId("search").fill("tea");
     await page.getByTestId("search-hit").first().waitFor();
   });

@@ -118,6 +118,11 @@ export function caller(skein, token) {
       if (answer.status !== 200) throw new Error(`POST /api/chat was answered with ${answer.status}`);
       return answer.text();
     },
+    /** Waits until a search finds so many messages: the index takes them in soon after they are stored, not with them. */
+    indexed: async (words, least) => {
+      const path = `/api/search?q=${encodeURIComponent(words)}`;
+      while ((await call("GET", path)).body.results.length < least);
+    },
     /** Stops the run of a conversation. */
     stop: (chat) => call("POST", `/api/chat/${chat}/stop`),
   };
